@@ -1,0 +1,28 @@
+//! The business, pure: no async, no clock, no I/O, no randomness.
+//!
+//! Everything here is a value or a function of values, so that it can be tested exhaustively and
+//! simulated. Time and random bits come in as arguments.
+
+pub mod catalogue;
+pub mod decide;
+pub mod envelope;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod purchase;
+pub mod stock;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod time;
+pub mod tracking;
+
+pub use catalogue::{Catalogue, Product, ProductRef, Sale};
+pub use decide::{Decision, Settled, View, decide};
+pub use envelope::Envelope;
+pub use ids::{IdempotencyKey, InvalidId, ProductId, Quantity, SaleId, Sku, UserId};
+pub use money::{Currency, Money};
+pub use order::{Order, Reason, Status};
+pub use purchase::{Fingerprint, Keyed, Kind, Purchase, Terms};
+pub use stock::{Counts, StockLevel};
+pub use time::Timestamp;
+pub use tracking::{Minter, TrackingId, TrackingKey};

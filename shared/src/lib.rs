@@ -1,0 +1,9 @@
+//! The library both rooms of Doorbuster stand on.
+//!
+//! [`domain`] is the business, pure. [`ports`] are the traits behind which technologies stand;
+//! [`adapters`] are those technologies. [`pipeline`] is the way of a purchase from acceptance to
+//! announcement. [`boards`] are what an API instance keeps in memory.
+
+pub mod config;
+pub mod domain;
+pub mod ports;
