@@ -1,0 +1,141 @@
+//! Reading the layers, checking them once, and showing the result without secrets.
+
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat};
+
+use super::Config;
+
+/// The documented defaults; the reference of all keys.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// The configuration cannot be used. The text names the key and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {0}")]
+pub struct ConfigError(String);
+
+/// Keys whose values are never shown.
+const SECRETS: &[(&str, &str)] = &[("admin", "api_key"), ("tracking", "secret")];
+
+impl Config {
+    /// Reads the layers: defaults, `file` (or `./doorbuster.toml` where it exists), environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let layers = layers(file)?;
+        let config: Self = layers.try_deserialize().map_err(|e| ConfigError(e.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The merged layers as TOML with secrets hidden.
+    pub fn print(file: Option<&Path>) -> Result<String, ConfigError> {
+        let mut tables: toml::Table =
+            layers(file)?.try_deserialize().map_err(|e| ConfigError(e.to_string()))?;
+        for (section, values) in &mut tables {
+            let Some(values) = values.as_table_mut() else { continue };
+            for (key, value) in values {
+                if let Some(text) = value.as_str() {
+                    *value = toml::Value::String(shown(section, key, text));
+                }
+            }
+        }
+        toml::to_string(&tables).map_err(|e| ConfigError(e.to_string()))
+    }
+
+    /// What the types alone cannot say.
+    fn check(&self) -> Result<(), ConfigError> {
+        use secrecy::ExposeSecret;
+        let secret = self.tracking.secret.expose_secret();
+        if !secret.is_empty() && crate::domain::TrackingKey::from_hex(secret).is_none() {
+            let expected = "tracking.secret: expected 32 hexadecimal digits or nothing";
+            return Err(ConfigError(expected.into()));
+        }
+        let key = self.admin.api_key.expose_secret();
+        if !key.is_empty() && key.len() < 16 {
+            return Err(ConfigError("admin.api_key: expected at least 16 characters".into()));
+        }
+        Ok(())
+    }
+}
+
+fn layers(file: Option<&Path>) -> Result<config::Config, ConfigError> {
+    let mut builder =
+        config::Config::builder().add_source(File::from_str(DEFAULT_TOML, FileFormat::Toml));
+    builder = match file {
+        Some(path) => builder.add_source(File::new(&text(path)?, FileFormat::Toml)),
+        None => builder.add_source(File::new("doorbuster.toml", FileFormat::Toml).required(false)),
+    };
+    let environment = Environment::with_prefix("DOORBUSTER").prefix_separator("__").separator("__");
+    builder
+        .add_source(environment.try_parsing(false))
+        .build()
+        .map_err(|e| ConfigError(e.to_string()))
+}
+
+fn text(path: &Path) -> Result<String, ConfigError> {
+    let shown = || ConfigError(format!("{}: not a UTF-8 path", PathBuf::from(path).display()));
+    path.to_str().map(str::to_owned).ok_or_else(shown)
+}
+
+/// A value as it may be shown: secrets hidden, passwords cut out of URLs.
+fn shown(section: &str, key: &str, value: &str) -> String {
+    if SECRETS.contains(&(section, key)) {
+        return if value.is_empty() { String::new() } else { "(hidden)".into() };
+    }
+    hide_password(value)
+}
+
+/// `scheme://user:password@host` without the password.
+pub(crate) fn hide_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.find('/').unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => {
+            let user = rest[..at].split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:(hidden){}", &rest[at..])
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(toml: &str) -> Result<Config, String> {
+        config::Config::builder()
+            .add_source(File::from_str(DEFAULT_TOML, FileFormat::Toml))
+            .add_source(File::from_str(toml, FileFormat::Toml))
+            .build()
+            .and_then(config::Config::try_deserialize::<Config>)
+            .map_err(|e| e.to_string())
+            .and_then(|config| config.check().map(|()| config).map_err(|e| e.to_string()))
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        with("").unwrap();
+    }
+
+    #[test]
+    fn an_error_names_the_key_and_what_was_expected() {
+        let cases = [
+            ("[http]\naddr = \"nowhere\"", "http.addr", "socket address"),
+            ("[postgres]\npool_size = \"many\"", "postgres.pool_size", "integer"),
+            ("[settle]\nbatch_max = 0", "settle.batch_max", "nonzero"),
+            ("[http]\nadr = \"0.0.0.0:1\"", "adr", "unknown field"),
+            ("[tracking]\nsecret = \"short\"", "tracking.secret", "32 hexadecimal digits"),
+            ("[auth]\nmode = \"magic\"", "auth.mode", "open"),
+        ];
+        for (toml, key, expected) in cases {
+            let error = with(toml).unwrap_err();
+            assert!(error.contains(key) && error.contains(expected), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_cut_out_of_urls() {
+        let shown = hide_password("amqp://shop:p@ss@mq:5672/door");
+        assert_eq!(shown, "amqp://shop:(hidden)@mq:5672/door");
+        assert_eq!(hide_password("redis://127.0.0.1:6379/0"), "redis://127.0.0.1:6379/0");
+    }
+}

@@ -1,0 +1,184 @@
+//! The sections. `default.toml` says what each key means.
+#![allow(missing_docs)] // The reference is default.toml; saying it twice would let it drift.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+
+/// Reads a count of milliseconds.
+fn ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+/// Reads an address, or nothing from an empty text.
+fn optional_addr<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(d)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!("invalid address {text:?}, expected IP:PORT or empty"))
+    })
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub addr: SocketAddr,
+    pub body_bytes_max: usize,
+    #[serde(rename = "header_timeout_ms", deserialize_with = "ms")]
+    pub header_timeout: Duration,
+    #[serde(rename = "request_timeout_ms", deserialize_with = "ms")]
+    pub request_timeout: Duration,
+    pub connections_max: NonZeroUsize,
+    #[serde(rename = "shutdown_timeout_ms", deserialize_with = "ms")]
+    pub shutdown_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    pub url: SecretString,
+    pub pool_size: NonZeroU32,
+    #[serde(rename = "connect_timeout_ms", deserialize_with = "ms")]
+    pub connect_timeout: Duration,
+    pub statement_timeout_ms: u32,
+    pub lock_timeout_ms: u32,
+    pub idle_in_transaction_timeout_ms: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    pub url: SecretString,
+    pub pool_size: NonZeroU32,
+    #[serde(rename = "timeout_ms", deserialize_with = "ms")]
+    pub timeout: Duration,
+    #[serde(rename = "retry_after_ms", deserialize_with = "ms")]
+    pub retry_after: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RabbitMq {
+    pub url: SecretString,
+    pub heartbeat_s: u16,
+    #[serde(rename = "confirm_timeout_ms", deserialize_with = "ms")]
+    pub confirm_timeout: Duration,
+    pub prefetch: u16,
+    #[serde(rename = "reconnect_max_ms", deserialize_with = "ms")]
+    pub reconnect_max: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admit {
+    pub batch_max: NonZeroUsize,
+    pub line_max: NonZeroUsize,
+    pub rounds: NonZeroUsize,
+    #[serde(rename = "timeout_ms", deserialize_with = "ms")]
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settle {
+    pub batch_max: NonZeroUsize,
+    pub line_max: NonZeroUsize,
+    pub rounds: NonZeroUsize,
+    #[serde(rename = "timeout_ms", deserialize_with = "ms")]
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    #[serde(rename = "heartbeat_ms", deserialize_with = "ms")]
+    pub heartbeat: Duration,
+    #[serde(rename = "sweep_ms", deserialize_with = "ms")]
+    pub sweep: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Boards {
+    pub outcomes_max: NonZeroUsize,
+    #[serde(rename = "fresh_ms", deserialize_with = "ms")]
+    pub fresh: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub mode: AuthMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum AuthMode {
+    Open,
+}
+
+impl TryFrom<String> for AuthMode {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "open" => Ok(Self::Open),
+            _ => Err(format!("invalid value {text:?}, expected \"open\"")),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    pub api_key: SecretString,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tracking {
+    pub secret: SecretString,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub quantity_max: NonZeroU32,
+    pub per_user_per_second: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("invalid value {text:?}, expected \"pretty\" or \"json\"")),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    #[serde(deserialize_with = "optional_addr")]
+    pub addr: Option<SocketAddr>,
+}
