@@ -1,8 +1,8 @@
-# RabbitMQ with management UI: the repository's own rabbitmq.conf, plugins and definitions, plus private
-# ports, a private user and a private epmd (Erlang's port mapper), so that no other node is disturbed.
+# RabbitMQ with its management UI: the repository's rabbitmq.conf, plugins and definitions, plus private
+# ports, a private user, and a private epmd (Erlang's port mapper), so that no other node is disturbed.
 # shellcheck shell=bash
 
-# Debian's /usr/sbin/rabbitmq-server insists on the system's user and folders; the real one does not.
+# Debian's /usr/sbin/rabbitmq-server insists on the system's user and folders; the one behind it does not.
 rabbitmq_bin() {
     if [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]]; then
         printf /usr/lib/rabbitmq/bin/rabbitmq-server
@@ -11,15 +11,9 @@ rabbitmq_bin() {
     fi
 }
 
-# amqp is first: it is the one that `status` shows.
-rabbitmq_ports() { printf 'rabbitmq rabbitmq-management rabbitmq-prometheus rabbitmq-dist'; }
-
-rabbitmq_choose_ports() {
-    local name
-    for name in $(rabbitmq_ports); do
-        choose_port "$name"
-    done
-    running_pid epmd >/dev/null || choose_port epmd
+rabbitmq_ports() {
+    printf 'rabbitmq rabbitmq-management rabbitmq-prometheus rabbitmq-distribution'
+    is_running epmd || printf ' rabbitmq-epmd'
 }
 
 rabbitmq_url() { printf 'amqp://doorbuster:%s@127.0.0.1:%s/doorbuster' "$(password rabbitmq)" "$(port rabbitmq)"; }
@@ -28,15 +22,28 @@ rabbitmq_management_url() {
     printf 'http://doorbuster:%s@127.0.0.1:%s' "$(password rabbitmq)" "$(port rabbitmq-management)"
 }
 
+rabbitmq_start() {
+    local environment
+    rabbitmq_configure
+    mapfile -t environment < <(rabbitmq_environment)
+    rabbitmq_start_epmd
+    spawn rabbitmq env "${environment[@]}" "$(rabbitmq_bin)"
+}
+
 rabbitmq_configure() {
-    local dir=$SERVICES_DIR/rabbitmq
+    local dir=$FOLDER/rabbitmq
     mkdir -p -- "$dir"/{conf.d,definitions.d,home}
     cp -- "$REPO/rabbitmq/rabbitmq.conf" "$REPO/rabbitmq/enabled_plugins" "$dir/"
     cp -- "$REPO/rabbitmq/definitions.json" "$dir/definitions.d/10-topology.json"
     (umask 077 && rabbitmq_user >"$dir/definitions.d/20-user.json")
-    cat >"$dir/conf.d/private.conf" <<CONF
+    rabbitmq_private_conf >"$dir/conf.d/private.conf"
+}
+
+# Added to the repository's rabbitmq.conf; where both set a key, this wins.
+rabbitmq_private_conf() {
+    cat <<CONF
 # Written by scripts/services at every start.
-load_definitions = $dir/definitions.d
+load_definitions = $FOLDER/rabbitmq/definitions.d
 listeners.tcp.1 = 127.0.0.1:$(port rabbitmq)
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $(port rabbitmq-management)
@@ -57,56 +64,69 @@ JSON
 
 # Everything that a node would otherwise take from /etc/rabbitmq, /var/lib/rabbitmq or the user's home.
 rabbitmq_environment() {
-    local dir=$SERVICES_DIR/rabbitmq
-    printf '%s\n' \
-        "HOME=$dir/home" \
-        "ERL_EPMD_ADDRESS=127.0.0.1" \
-        "ERL_EPMD_PORT=$(port epmd)" \
-        "RABBITMQ_NODENAME=doorbuster-$(cksum <<<"$SERVICES_DIR" | cut -d' ' -f1)@localhost" \
-        "RABBITMQ_DIST_PORT=$(port rabbitmq-dist)" \
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput -kernel inet_dist_use_interface {127,0,0,1}" \
-        "RABBITMQ_CONF_ENV_FILE=$dir/rabbitmq-env.conf" \
-        "RABBITMQ_CONFIG_FILE=$dir/rabbitmq.conf" \
-        "RABBITMQ_CONFIG_FILES=$dir/conf.d/*.conf" \
-        "RABBITMQ_ADVANCED_CONFIG_FILE=$dir/advanced.config" \
-        "RABBITMQ_ENABLED_PLUGINS_FILE=$dir/enabled_plugins" \
-        "RABBITMQ_GENERATED_CONFIG_DIR=$dir/generated" \
-        "RABBITMQ_SCHEMA_DIR=$dir/schema" \
-        "RABBITMQ_MNESIA_BASE=$dir/data" \
-        "RABBITMQ_LOG_BASE=$SERVICES_DIR/log" \
-        "RABBITMQ_LOGS=-" \
-        "RABBITMQ_PID_FILE=$dir/beam.pid" \
-        "RABBITMQ_ALLOW_INPUT=1"
-}
-
-rabbitmq_start() {
-    local environment
-    rabbitmq_configure
-    mapfile -t environment < <(rabbitmq_environment)
-    rabbitmq_start_epmd
-    spawn rabbitmq env "${environment[@]}" "$(rabbitmq_bin)"
+    local dir=$FOLDER/rabbitmq
+    cat <<ENVIRONMENT
+HOME=$dir/home
+ERL_CRASH_DUMP=$dir/erl_crash.dump
+ERL_EPMD_ADDRESS=127.0.0.1
+ERL_EPMD_PORT=$(port rabbitmq-epmd)
+RABBITMQ_NODENAME=doorbuster-$(cksum <<<"$FOLDER" | cut -d' ' -f1)@localhost
+RABBITMQ_DIST_PORT=$(port rabbitmq-distribution)
+RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput -kernel inet_dist_use_interface {127,0,0,1}
+RABBITMQ_CTL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}
+RABBITMQ_CONF_ENV_FILE=$dir/rabbitmq-env.conf
+RABBITMQ_CONFIG_FILE=$dir/rabbitmq.conf
+RABBITMQ_CONFIG_FILES=$dir/conf.d/*.conf
+RABBITMQ_ADVANCED_CONFIG_FILE=$dir/advanced.config
+RABBITMQ_ENABLED_PLUGINS_FILE=$dir/enabled_plugins
+RABBITMQ_GENERATED_CONFIG_DIR=$dir/generated
+RABBITMQ_SCHEMA_DIR=$dir/schema
+RABBITMQ_MNESIA_BASE=$dir/data
+RABBITMQ_LOG_BASE=$dir/log
+RABBITMQ_LOGS=-
+RABBITMQ_PID_FILE=$dir/beam.pid
+RABBITMQ_ALLOW_INPUT=1
+ENVIRONMENT
+    # The last one makes the script become the server instead of its parent; -noinput takes back the rest.
 }
 
 # Our own port mapper: the one that Erlang would start by itself is shared by everybody on the machine.
 rabbitmq_start_epmd() {
-    running_pid epmd >/dev/null || spawn epmd epmd -address 127.0.0.1 -port "$(port epmd)"
+    is_running epmd || spawn epmd "$(rabbitmq_epmd)" -address 127.0.0.1 -port "$(port rabbitmq-epmd)"
+    wait_until 10 epmd_answers_or_ended || report_failure epmd "did not answer within 10 s"
+    is_running epmd || report_failure epmd "ended while starting"
+}
+
+epmd_answers_or_ended() { ! port_is_free "$(port rabbitmq-epmd)" || ! is_running epmd; }
+
+# Not on the PATH where Erlang was installed from its own packages.
+rabbitmq_epmd() {
+    command -v epmd || erl -noinput -eval 'io:format("~s", [os:find_executable("epmd")]), halt().'
 }
 
 rabbitmq_stop_epmd() {
     local pid
     pid=$(running_pid epmd) || return 0
     kill -TERM "$pid"
-    wait_gone "$pid" 10 || die "epmd (pid $pid) did not stop"
-    rm -f -- "$SERVICES_DIR/run/epmd.pid"
+    wait_until 10 is_gone "$pid" || die "epmd (pid $pid) did not stop"
+    forget_pid epmd
 }
 
-# The AMQP port opens last, after the definitions were imported; the answer needs our user to exist.
+# The AMQP port opens last, after the definitions were imported; and the question takes our user.
 rabbitmq_ready() {
-    local credentials
+    local credentials request
     credentials=$(printf 'doorbuster:%s' "$(password rabbitmq)" | base64 -w 0)
-    [[ $(ask "$(port rabbitmq-management)" "GET /api/health/checks/port-listener/$(port rabbitmq) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic $credentials\r\nConnection: close\r\n\r\n") == 'HTTP/1.1 200'* ]]
+    request="GET /api/health/checks/port-listener/$(port rabbitmq) HTTP/1.1\r\nHost: localhost\r\n"
+    request+="Authorization: Basic $credentials\r\nConnection: close\r\n\r\n"
+    [[ $(ask "$(port rabbitmq-management)" "$request") == 'HTTP/1.1 200 '* ]]
+}
+
+rabbitmq_ctl() {
+    local environment
+    mapfile -t environment < <(rabbitmq_environment)
+    env "${environment[@]}" "$(dirname -- "$(rabbitmq_bin)")/rabbitmqctl" "$@"
 }
 
 rabbitmq_stop_signal() { printf TERM; }
 rabbitmq_kill() { kill -KILL "$1"; }
-rabbitmq_wipe() { rm -rf -- "$SERVICES_DIR/rabbitmq"; }
+rabbitmq_wipe() { rm -rf -- "$FOLDER/rabbitmq"; }

@@ -1,0 +1,61 @@
+# The services folder: who owns it, one command at a time in it, its logs and passwords.
+# shellcheck shell=bash
+
+FOLDER=$(realpath -m -- "${DOORBUSTER_SERVICES_DIR:-$REPO/.services}")
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf 'services: %s\n' "$*" >&2
+    exit 1
+}
+
+[[ $(uname) == Linux ]] || die "runs on Linux only; elsewhere use docker compose"
+
+# RabbitMQ's own scripts break at a space.
+[[ $FOLDER =~ ^[A-Za-z0-9._/@%+,:-]+$ ]] ||
+    die "can't use the folder '$FOLDER': only letters, digits and ._/@%+,:- work; set DOORBUSTER_SERVICES_DIR"
+
+# The marker keeps `down --wipe` away from a folder that somebody named by mistake.
+is_our_folder() { [[ -f $FOLDER/.doorbuster-services ]]; }
+
+create_folder() {
+    is_our_folder && return
+    if [[ -e $FOLDER && (! -d $FOLDER || -n $(ls -A -- "$FOLDER")) ]]; then
+        die "$FOLDER is there already and was not made by scripts/services; name another folder"
+    fi
+    mkdir -p -- "$FOLDER"/{log,run,ports}
+    touch -- "$FOLDER/.doorbuster-services"
+}
+
+remove_folder() {
+    rm -rf -- "$FOLDER"/{log,run,ports,passwords,lock,.doorbuster-services}
+    rmdir -- "$FOLDER" || die "$FOLDER holds files that are not ours; left them there"
+}
+
+require_folder() {
+    [[ -f $FOLDER/passwords ]] || die "nothing is set up in $FOLDER; run scripts/services up first"
+}
+
+# Two shells may say `up` at the same moment.
+lock_folder() {
+    exec {LOCK_FD}>"$FOLDER/lock"
+    flock --wait 300 "$LOCK_FD" || die "another scripts/services has been busy in $FOLDER for 5 minutes"
+}
+
+log_file() { printf '%s' "$FOLDER/log/$1.log"; }
+
+# Generated, because every user of the machine can reach 127.0.0.1. Hex needs no escaping in a URL.
+create_passwords() {
+    [[ ! -f $FOLDER/passwords ]] || return 0
+    local server
+    (
+        umask 077
+        for server in "${SERVERS[@]}"; do
+            printf '%s=%s\n' "$server" "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
+        done >"$FOLDER/passwords.new"
+    )
+    mv -- "$FOLDER/passwords.new" "$FOLDER/passwords"
+}
+
+password() { sed -n "s/^$1=//p" "$FOLDER/passwords"; }
