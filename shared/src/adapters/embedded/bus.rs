@@ -1,0 +1,62 @@
+//! The event bus within one process.
+
+use async_trait::async_trait;
+use tokio::sync::broadcast::{self, Receiver, Sender};
+
+use crate::ports::{BusError, BusMessage, EventBus, Subscription};
+
+/// Messages kept for a subscriber that is behind, as on RabbitMQ.
+const BACKLOG_MAX: usize = 4096;
+
+/// Fanouts to the subscribers of this process. A subscriber that falls too far behind gets an
+/// error, so that it takes a snapshot again.
+pub struct EmbeddedBus {
+    sender: Sender<BusMessage>,
+}
+
+impl EmbeddedBus {
+    /// A bus without subscribers.
+    pub fn new() -> Self {
+        Self { sender: broadcast::channel(BACKLOG_MAX).0 }
+    }
+}
+
+impl Default for EmbeddedBus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl EventBus for EmbeddedBus {
+    async fn publish(&self, messages: &[BusMessage]) -> Result<(), BusError> {
+        for message in messages {
+            // An error only says that nobody is listening.
+            let _ = self.sender.send(message.clone());
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription>, BusError> {
+        Ok(Box::new(Subscriber { receiver: self.sender.subscribe(), failed: None }))
+    }
+}
+
+struct Subscriber {
+    receiver: Receiver<BusMessage>,
+    /// Why it ended; from then on it only says so.
+    failed: Option<BusError>,
+}
+
+#[async_trait]
+impl Subscription for Subscriber {
+    async fn next(&mut self) -> Result<BusMessage, BusError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.receiver.recv().await.map_err(|error| {
+            let error = BusError(format!("subscription ended: {error}"));
+            self.failed.insert(error).clone()
+        })
+    }
+}
