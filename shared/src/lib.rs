@@ -4,6 +4,8 @@
 //! [`adapters`] are those technologies. [`pipeline`] is the way of a purchase from acceptance to
 //! announcement. [`boards`] are what an API instance keeps in memory.
 
+pub mod boards;
 pub mod config;
 pub mod domain;
+pub mod pipeline;
 pub mod ports;
