@@ -4,8 +4,11 @@
 //! [`adapters`] are those technologies. [`pipeline`] is the way of a purchase from acceptance to
 //! announcement. [`boards`] are what an API instance keeps in memory.
 
+pub mod adapters;
 pub mod boards;
 pub mod config;
 pub mod domain;
 pub mod pipeline;
 pub mod ports;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,4 @@
+//! The technologies behind the ports. None knows another; none knows business rules.
+
+pub mod embedded;
+pub mod redis;
