@@ -10,5 +10,6 @@ pub mod config;
 pub mod domain;
 pub mod pipeline;
 pub mod ports;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
