@@ -5,13 +5,15 @@ START_DEADLINE_S=60
 STOP_DEADLINE_S=60
 
 start_server() {
-    local server=$1
+    local server=$1 started=no
     if ! is_running "$server"; then
         require_free_ports "$server"
         "${server}_start"
+        started=yes
     fi
     wait_until "$START_DEADLINE_S" ready_or_ended "$server" || report_failure "$server" "did not answer within $START_DEADLINE_S s"
     is_running "$server" || report_failure "$server" "ended while starting"
+    if [[ $started == yes && $server == rabbitmq ]]; then rabbitmq_settle_queues; fi
 }
 
 ready_or_ended() { "${1}_ready" || ! is_running "$1"; }

@@ -33,6 +33,7 @@ postgres_start() {
     postgres_init "$bin" "$data" || report_failure postgres "could not create its data"
     postgres_conf >"$data/postgresql.conf"
     printf 'host all all 127.0.0.1/32 scram-sha-256\n' >"$data/pg_hba.conf"
+    forget_zombie "$data"
     spawn postgres "${AS_POSTGRES[@]}" "$bin/postgres" -D "$data"
 }
 
@@ -51,6 +52,15 @@ postgres_choose_data() {
     fi
     ((EUID != 0)) || chown postgres: -- "$data"
     printf '%s\n' "$data" >"$FOLDER/postgres.datadir"
+}
+
+# In a container whose first process never collects its dead, a killed postmaster stays as a zombie, and
+# PostgreSQL takes it for alive. Removing the file is safe: a start still refuses while any process of the
+# old server holds its shared memory.
+forget_zombie() {
+    local pid
+    { read -r pid <"$1/postmaster.pid"; } 2>/dev/null || return 0
+    is_alive "$pid" || rm -f -- "$1/postmaster.pid"
 }
 
 # Single-user mode makes role and database before anybody can connect. initdb's `trust` never takes

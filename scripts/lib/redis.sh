@@ -19,7 +19,7 @@ redis_conf() {
 bind 127.0.0.1
 port $(port redis)
 requirepass $(password redis)
-dir $FOLDER/redis
+dir "$FOLDER/redis"
 # So that tests can take one each.
 databases 1024
 save ""

@@ -36,7 +36,7 @@ status_json() {
     return "$exit_code"
 }
 
-# The folder's name is limited to characters that need no escaping (folder.sh).
+# The folder's name is free of characters that need escaping (folder.sh).
 server_json() {
     local server=$1 state=$2
     printf '{"name":"%s","state":"%s","pid":%s,"port":%s,"log":"%s"' "$server" "$state" \

@@ -5,8 +5,11 @@
 //! announcement. [`boards`] are what an API instance keeps in memory.
 
 pub mod adapters;
+pub mod boards;
 pub mod config;
 pub mod domain;
+pub mod pipeline;
 pub mod ports;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,4 +1,5 @@
-//! The technologies behind the ports: each its own, none knows another.
+//! The technologies behind the ports. None knows another; none knows business rules.
 
 pub mod embedded;
 pub mod rabbitmq;
+pub mod redis;

@@ -3,6 +3,8 @@
 //! Each is called once per batch, so dynamic dispatch is fast enough and keeps signatures short.
 //! Each has one conformance suite that every adapter passes, so families cannot drift apart.
 
+use std::sync::Arc;
+
 pub mod bus;
 pub mod clock;
 pub mod gate;
@@ -19,3 +21,20 @@ pub use ledger::{
     ProductChange, Pulse, Recorded,
 };
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt};
+
+/// One adapter behind every port: what a room needs to run.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where accepted purchases wait.
+    pub queue: Arc<dyn PurchaseQueue>,
+    /// What keeps the crowd off the ledger's locks.
+    pub gate: Arc<dyn StockGate>,
+    /// What makes a retry the same purchase.
+    pub idempotency: Arc<dyn IdempotencyMap>,
+    /// The law.
+    pub ledger: Arc<dyn Ledger>,
+    /// What feeds the boards.
+    pub bus: Arc<dyn EventBus>,
+    /// The machine's time.
+    pub clock: Arc<dyn Clock>,
+}

@@ -14,17 +14,11 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::eventually;
+use super::{eventually, service};
 use crate::config;
 
 const BROKER_URL: &str = "DOORBUSTER__RABBITMQ__URL";
 const MANAGEMENT_URL: &str = "DOORBUSTER_RABBITMQ_MANAGEMENT_URL";
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set; run: scripts/services up && eval \"$(scripts/services env)\"")
-    })
-}
 
 /// A virtual host of its own for one test; deleted when dropped, connections and queues with it.
 pub struct Vhost {
@@ -53,7 +47,7 @@ impl Vhost {
 
     /// The AMQP URL of it.
     pub fn url(&self) -> String {
-        let url = variable(BROKER_URL);
+        let url = service(BROKER_URL);
         let (server, _vhost) = url.rsplit_once('/').unwrap();
         format!("{server}/{}", self.name)
     }
@@ -152,7 +146,7 @@ pub struct Management {
 
 impl Management {
     fn from_env() -> Self {
-        let url: Uri = variable(MANAGEMENT_URL).parse().unwrap();
+        let url: Uri = service(MANAGEMENT_URL).parse().unwrap();
         let (credentials, host) = url.authority().unwrap().as_str().rsplit_once('@').unwrap();
         let (user, _password) = credentials.split_once(':').unwrap();
         Self {

@@ -1,9 +1,12 @@
-//! In-process doubles: nothing else is needed on the machine, and nothing survives it.
-//!
-//! They pass the same conformance suites as the real technologies, so they cannot drift apart.
+//! Everything in one process, with nothing installed and nothing that survives: for `doorbuster
+//! dev`, tests and simulation. Passes the same conformance suites as the real adapters.
 
-pub mod bus;
-pub mod queue;
+mod bus;
+mod gate;
+mod idempotency;
+mod queue;
 
 pub use bus::EmbeddedBus;
+pub use gate::EmbeddedGate;
+pub use idempotency::EmbeddedIdempotencyMap;
 pub use queue::EmbeddedQueue;

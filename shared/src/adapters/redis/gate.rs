@@ -1,0 +1,95 @@
+//! The gate: one hash per product, `{p:ID}:gate` → `free`, `version`. The braces let a Redis
+//! Cluster spread products over its nodes.
+
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use redis::{AsyncCommands, Script};
+
+use super::connection::RedisPool;
+use crate::domain::{ProductId, StockLevel};
+use crate::ports::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
+
+static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
+static SYNC: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sync.lua")));
+
+/// The gate in Redis. Calls for several products travel together on one connection.
+#[derive(Clone)]
+pub struct RedisGate {
+    pool: Arc<RedisPool>,
+}
+
+impl RedisGate {
+    /// A gate over `pool`.
+    pub fn new(pool: Arc<RedisPool>) -> Self {
+        Self { pool }
+    }
+}
+
+fn key(product: ProductId) -> String {
+    format!("{{p:{product}}}:gate")
+}
+
+#[async_trait]
+impl StockGate for RedisGate {
+    async fn claim(&self, claims: &[ProductClaim]) -> Result<Vec<Vec<Answer>>, GateError> {
+        let answers = self.pool.call(async |redis| {
+            try_join_all(claims.iter().map(|claim| {
+                let mut redis = redis.clone();
+                async move {
+                    let mut call = CLAIM.key(key(claim.product_id));
+                    for quantity in &claim.quantities {
+                        call.arg(quantity);
+                    }
+                    call.invoke_async::<Option<String>>(&mut redis).await
+                }
+            }))
+            .await
+        });
+        let answers = answers.await.map_err(GateError)?;
+        Ok(claims.iter().zip(answers).map(|(claim, answer)| read(claim, answer)).collect())
+    }
+
+    async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError> {
+        let equal_too = u8::from(mode == SyncMode::NewerOrEqual);
+        let synced = self.pool.call(async |redis| {
+            try_join_all(levels.iter().map(|level| {
+                let mut redis = redis.clone();
+                async move {
+                    let mut call = SYNC.key(key(level.product_id));
+                    call.arg(level.version).arg(level.counts.available()).arg(equal_too);
+                    call.invoke_async::<i64>(&mut redis).await
+                }
+            }))
+            .await
+        });
+        synced.await.map(drop).map_err(GateError)
+    }
+
+    async fn levels(&self, products: &[ProductId]) -> Result<Vec<Option<GateLevel>>, GateError> {
+        let levels = self.pool.call(async |redis| {
+            try_join_all(products.iter().map(|&product| {
+                let mut redis = redis.clone();
+                async move {
+                    let fields = ["free", "version"];
+                    redis.hmget::<_, _, (Option<i64>, Option<i64>)>(key(product), &fields).await
+                }
+            }))
+            .await
+        });
+        let level = |(free, version)| Some(GateLevel { free: free?, version: version? });
+        Ok(levels.await.map_err(GateError)?.into_iter().map(level).collect())
+    }
+}
+
+/// One answer per quantity; unknown where the gate does not know the product.
+fn read(claim: &ProductClaim, answer: Option<String>) -> Vec<Answer> {
+    let mut answers: Vec<_> = answer
+        .unwrap_or_default()
+        .bytes()
+        .map(|byte| if byte == b'1' { Answer::Yes } else { Answer::No })
+        .collect();
+    answers.resize(claim.quantities.len(), Answer::Unknown);
+    answers
+}

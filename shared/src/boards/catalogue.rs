@@ -1,0 +1,70 @@
+//! The catalogue board: all products and sales, swapped whole when a newer version is announced.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::domain::Catalogue;
+use crate::ports::{Ledger, LedgerError};
+
+/// The newest catalogue known; none until it was loaded once.
+#[derive(Debug, Default)]
+pub struct CatalogueBoard {
+    current: ArcSwapOption<Catalogue>,
+    /// When the last load began. Loads are rare and take turns, so that an older answer never
+    /// replaces a newer one.
+    loading: Mutex<Option<Instant>>,
+}
+
+impl CatalogueBoard {
+    /// The catalogue, once it was loaded.
+    pub fn current(&self) -> Option<Arc<Catalogue>> {
+        self.current.load_full()
+    }
+
+    /// The version shown; -1 before the first load.
+    pub fn version(&self) -> i64 {
+        self.current.load().as_ref().map_or(-1, |catalogue| catalogue.version)
+    }
+
+    /// Loads the catalogue if the ledger is known to have a version newer than ours.
+    pub async fn refresh(&self, announced: i64, ledger: &dyn Ledger) -> Result<(), LedgerError> {
+        if self.version() >= announced {
+            return Ok(());
+        }
+        let mut turn = self.loading.lock().await;
+        if self.version() < announced {
+            self.load(&mut turn, ledger).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the catalogue unless a load began after this call: a crowd that asks for something
+    /// unknown costs the ledger one read at a time.
+    pub async fn look_again(&self, ledger: &dyn Ledger) -> Result<(), LedgerError> {
+        let asked = Instant::now();
+        let mut turn = self.loading.lock().await;
+        if turn.is_none_or(|began| began < asked) {
+            self.load(&mut turn, ledger).await?;
+        }
+        Ok(())
+    }
+
+    async fn load(
+        &self,
+        began: &mut Option<Instant>,
+        ledger: &dyn Ledger,
+    ) -> Result<(), LedgerError> {
+        let now = Instant::now();
+        let catalogue = ledger.catalogue().await?;
+        *began = Some(now);
+        if catalogue.version > self.version() {
+            info!(version = catalogue.version, "catalogue loaded");
+            self.current.store(Some(Arc::new(catalogue)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! The feed: keeps the boards up to date from the fanouts, for as long as the program runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use tracing::{info, warn};
+
+use super::Boards;
+use crate::ports::{BusError, BusMessage, Clock, EventBus, Ledger, LedgerClock, StockUpdate};
+
+/// Pause after a failure; short, since a board that is not fed only costs ledger reads.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Subscribes, takes a snapshot, applies; over and over. Drop the future to stop.
+pub async fn feed(
+    boards: Arc<Boards>,
+    bus: Arc<dyn EventBus>,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<LedgerClock>,
+) {
+    loop {
+        let Err(error) = follow(&boards, &*bus, &*ledger, &clock).await;
+        gauge!("doorbuster_feed_up").set(0.0);
+        warn!(%error, "the boards are not fed; reading the ledger instead");
+        // With the bus away the ledger may still have a newer catalogue, or a first one.
+        let _ = snapshot(&boards, &*ledger, &clock).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Bind, then snapshot, then apply: nothing announced in between is missed.
+async fn follow(
+    boards: &Arc<Boards>,
+    bus: &dyn EventBus,
+    ledger: &dyn Ledger,
+    clock: &LedgerClock,
+) -> Result<std::convert::Infallible, BusError> {
+    let mut subscription = bus.subscribe().await?;
+    gauge!("doorbuster_feed_up").set(1.0);
+    info!("boards are fed");
+    if let Err(error) = snapshot(boards, ledger, clock).await {
+        warn!(%error, "no snapshot; waiting for the next heartbeat");
+    }
+    loop {
+        match subscription.next().await? {
+            BusMessage::Stock(update) => take(boards, &update, ledger, clock).await,
+            BusMessage::Outcomes(orders) => boards.outcomes.apply(&orders),
+        }
+    }
+}
+
+async fn take(boards: &Boards, update: &StockUpdate, ledger: &dyn Ledger, clock: &LedgerClock) {
+    boards.stock.apply(&update.stock);
+    let Some(heartbeat) = update.heartbeat else { return };
+    let lag_ms = clock.now().millis() - heartbeat.ledger_time.millis();
+    gauge!("doorbuster_feed_lag_seconds").set(lag_ms as f64 / 1_000.0);
+    if let Err(error) = boards.catalogue.refresh(heartbeat.catalogue_version, ledger).await {
+        counter!("doorbuster_catalogue_load_failures_total").increment(1);
+        warn!(%error, "the catalogue could not be reloaded");
+    }
+}
+
+async fn snapshot(
+    boards: &Boards,
+    ledger: &dyn Ledger,
+    clock: &LedgerClock,
+) -> Result<(), crate::ports::LedgerError> {
+    let asked = clock.local();
+    let pulse = ledger.pulse().await?;
+    clock.correct(asked, pulse.now);
+    boards.stock.apply(&pulse.levels);
+    boards.catalogue.refresh(pulse.catalogue_version, ledger).await
+}

@@ -1,0 +1,50 @@
+//! What an API instance keeps in memory: catalogue, stock and recent outcomes.
+//!
+//! Fed by the fanouts and by the instance's own writes; never a cache that must be right. Where a
+//! board is not fresh, the ledger is asked.
+
+mod catalogue;
+mod feed;
+mod outcomes;
+mod stock;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use catalogue::CatalogueBoard;
+pub use feed::feed;
+pub use outcomes::{OutcomeBoard, Watch};
+pub use stock::StockBoard;
+
+use crate::ports::Recorded;
+
+/// All boards of an instance.
+#[derive(Debug)]
+pub struct Boards {
+    /// What is for sale.
+    pub catalogue: CatalogueBoard,
+    /// How much of it is left.
+    pub stock: StockBoard,
+    /// What became of recent purchases.
+    pub outcomes: Arc<OutcomeBoard>,
+}
+
+impl Boards {
+    /// Empty boards; an entry older than `fresh` answers nothing by itself.
+    pub fn new(outcomes_max: NonZeroUsize, fresh: Duration) -> Self {
+        Self {
+            catalogue: CatalogueBoard::default(),
+            stock: StockBoard::new(fresh),
+            outcomes: Arc::new(OutcomeBoard::new(outcomes_max, fresh)),
+        }
+    }
+
+    /// Shows the instance's own write before it is answered.
+    pub fn apply(&self, recorded: &Recorded) {
+        if let Some(announcement) = &recorded.announcement {
+            self.stock.apply(&announcement.levels);
+            self.outcomes.apply(&announcement.orders);
+        }
+    }
+}

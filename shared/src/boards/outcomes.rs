@@ -1,0 +1,182 @@
+//! The outcome board: a bounded ring of recently decided orders, and the clients waiting for them.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::domain::{Order, Timestamp, TrackingId};
+
+/// Recently decided orders.
+#[derive(Debug)]
+pub struct OutcomeBoard {
+    fresh: Duration,
+    max: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    orders: HashMap<TrackingId, Seen>,
+    ring: VecDeque<TrackingId>,
+    watchers: HashMap<TrackingId, Watcher>,
+    /// Acceptance of the latest purchase known to be settled: what waits in the queue is younger.
+    settled_through: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    order: Arc<Order>,
+    at: Instant,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    changed: Arc<Notify>,
+    count: usize,
+}
+
+impl OutcomeBoard {
+    /// A board of at most `max` orders; one that is not terminal is served for `fresh`.
+    pub fn new(max: NonZeroUsize, fresh: Duration) -> Self {
+        Self { fresh, max: max.get(), inner: Mutex::default() }
+    }
+
+    /// Takes announced orders: only a higher version replaces. Wakes those who wait for them.
+    pub fn apply(&self, orders: &[Arc<Order>]) {
+        let at = Instant::now();
+        let mut inner = self.lock();
+        for order in orders {
+            inner.settled_through = inner.settled_through.max(Some(order.accepted_at));
+            match inner.orders.get_mut(&order.id) {
+                Some(seen) if seen.order.version > order.version => continue,
+                Some(seen) => *seen = Seen { order: Arc::clone(order), at },
+                None => {
+                    inner.orders.insert(order.id, Seen { order: Arc::clone(order), at });
+                    inner.ring.push_back(order.id);
+                }
+            }
+            if let Some(watcher) = inner.watchers.get(&order.id) {
+                watcher.changed.notify_waiters();
+            }
+        }
+        while inner.ring.len() > self.max {
+            if let Some(oldest) = inner.ring.pop_front() {
+                inner.orders.remove(&oldest);
+            }
+        }
+    }
+
+    /// The order if this board may answer by itself: it is terminal, or was just announced.
+    pub fn get(&self, id: TrackingId) -> Option<Arc<Order>> {
+        let inner = self.lock();
+        let seen = inner.orders.get(&id)?;
+        let current = seen.order.status.is_terminal() || seen.at.elapsed() < self.fresh;
+        current.then(|| Arc::clone(&seen.order))
+    }
+
+    /// When the latest settled purchase had been accepted.
+    pub fn settled_through(&self) -> Option<Timestamp> {
+        self.lock().settled_through
+    }
+
+    /// Watches an order for changes from this moment on.
+    pub fn watch(self: &Arc<Self>, id: TrackingId) -> Watch {
+        let mut inner = self.lock();
+        let watcher = inner
+            .watchers
+            .entry(id)
+            .or_insert_with(|| Watcher { changed: Arc::default(), count: 0 });
+        watcher.count += 1;
+        let changed = Arc::clone(&watcher.changed);
+        drop(inner);
+        Watch { board: Arc::clone(self), id, changed }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A watched order; dropping it ends the watch.
+#[derive(Debug)]
+pub struct Watch {
+    board: Arc<OutcomeBoard>,
+    id: TrackingId,
+    changed: Arc<Notify>,
+}
+
+impl Watch {
+    /// Resolves at the next change. Make the future before looking, so that no change between
+    /// looking and waiting is missed.
+    pub fn changed(&self) -> impl Future<Output = ()> + '_ {
+        self.changed.notified()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut inner = self.board.lock();
+        if let Some(watcher) = inner.watchers.get_mut(&self.id) {
+            watcher.count -= 1;
+            if watcher.count == 0 {
+                inner.watchers.remove(&self.id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Status;
+    use crate::domain::testing::id;
+
+    fn board(max: usize) -> Arc<OutcomeBoard> {
+        let max = NonZeroUsize::new(max).unwrap();
+        Arc::new(OutcomeBoard::new(max, Duration::from_secs(2)))
+    }
+
+    fn order(n: u128, status: Status, version: i64) -> Arc<Order> {
+        Arc::new(Order { status, version, ..Order::queued(id(n)) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_version_never_goes_back() {
+        let board = board(10);
+        board.apply(&[order(1, Status::Confirmed, 2)]);
+        board.apply(&[order(1, Status::Reserved, 1)]);
+        assert_eq!(board.get(id(1)).unwrap().version, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_still_change_is_served_only_while_it_is_fresh() {
+        let board = board(10);
+        board.apply(&[order(1, Status::Confirmed, 1), order(2, Status::Rejected, 1)]);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(board.get(id(1)).is_none());
+        assert!(board.get(id(2)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_leave_first() {
+        let board = board(2);
+        board.apply(&[1, 2, 3].map(|n| order(n, Status::Rejected, 1)));
+        assert!(board.get(id(1)).is_none());
+        assert!(board.get(id(2)).is_some() && board.get(id(3)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_watcher_is_woken_and_leaves_nothing_behind() {
+        let board = board(10);
+        let watch = board.watch(id(1));
+        let changed = watch.changed();
+        board.apply(&[order(1, Status::Confirmed, 1)]);
+        changed.await;
+        drop(watch);
+        assert!(board.lock().watchers.is_empty());
+    }
+}

@@ -1,0 +1,112 @@
+//! The stock board: product → newest counts, and when they were last confirmed.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::{ProductId, SaleId, StockLevel};
+
+/// The newest stock of every product that was announced.
+#[derive(Debug)]
+pub struct StockBoard {
+    fresh: Duration,
+    entries: RwLock<HashMap<ProductId, Entry>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    level: StockLevel,
+    seen_at: Instant,
+}
+
+impl StockBoard {
+    /// An empty board whose entries are fresh for so long after an announcement.
+    pub fn new(fresh: Duration) -> Self {
+        Self { fresh, entries: RwLock::default() }
+    }
+
+    /// Takes announced levels: only a higher version replaces, an equal one confirms.
+    pub fn apply(&self, levels: &[StockLevel]) {
+        let seen_at = Instant::now();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        for &level in levels {
+            let entry = entries.entry(level.product_id).or_insert(Entry { level, seen_at });
+            if level.version >= entry.level.version {
+                *entry = Entry { level, seen_at };
+            }
+        }
+    }
+
+    /// The newest level if it is fresh.
+    pub fn fresh(&self, product: ProductId) -> Option<StockLevel> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(&product)?;
+        (entry.seen_at.elapsed() < self.fresh).then_some(entry.level)
+    }
+
+    /// The newest level, however old.
+    pub fn newest(&self, product: ProductId) -> Option<StockLevel> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&product).map(|entry| entry.level)
+    }
+
+    /// True if a fresh board says that `units` are surely not to be had. A board that is not fresh
+    /// says nothing.
+    pub fn is_short(&self, product: ProductId, sale: Option<SaleId>, units: u32) -> bool {
+        self.fresh(product).is_some_and(|level| {
+            let of_sale = level.sale.filter(|left| Some(left.sale_id) == sale);
+            let left = of_sale.map_or(i64::MAX, |left| left.sale_left);
+            level.counts.available().min(left) < i64::from(units)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Counts;
+
+    fn level(version: i64, sold: i64) -> StockLevel {
+        let counts = Counts { total: 10, reserved: 0, sold };
+        StockLevel { product_id: ProductId(1), counts, version, sale: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_higher_version_replaces() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.apply(&[level(5, 5)]);
+        board.apply(&[level(4, 4)]);
+        assert_eq!(board.fresh(ProductId(1)), Some(level(5, 5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_board_passes_purchases_through() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.apply(&[level(5, 10)]);
+        assert!(board.is_short(ProductId(1), None, 1));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(!board.is_short(ProductId(1), None, 1));
+        assert_eq!(board.newest(ProductId(1)), Some(level(5, 10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_with_the_same_version_keeps_it_fresh() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.apply(&[level(5, 10)]);
+        tokio::time::advance(Duration::from_millis(1_900)).await;
+        board.apply(&[level(5, 10)]);
+        tokio::time::advance(Duration::from_millis(1_900)).await;
+        assert!(board.is_short(ProductId(1), None, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stale_announcement_does_not_make_it_fresh() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.apply(&[level(5, 10)]);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        board.apply(&[level(4, 9)]);
+        assert!(board.fresh(ProductId(1)).is_none());
+    }
+}

@@ -1,0 +1,277 @@
+//! Admit: accept a purchase. Everything that can be refused without the ledger is refused here,
+//! from memory; what remains is stamped with an ID, the price and the moment.
+//!
+//! validate → product known → sale window → edge check → idempotency → mint → publish → 202
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use tracing::debug;
+
+use super::group_commit::{Bounds, GroupCommit, LineError};
+use super::key::KeyRing;
+use crate::boards::Boards;
+use crate::domain::{
+    Fingerprint, IdempotencyKey, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase,
+    Quantity, Reason, Terms, UserId,
+};
+use crate::ports::{
+    Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, LedgerError, PurchaseQueue,
+    QueueError,
+};
+
+/// What a client asks for, parsed.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What to buy.
+    pub product: ProductRef,
+    /// How many units.
+    pub quantity: Quantity,
+    /// For whom.
+    pub user_id: UserId,
+    /// Buy or hold.
+    pub kind: Kind,
+    /// The client's key.
+    pub key: Option<IdempotencyKey>,
+    /// The client's W3C `traceparent`.
+    pub traceparent: Option<Box<str>>,
+}
+
+/// A purchase that may go on.
+#[derive(Debug, Clone)]
+pub enum Admitted {
+    /// To be published or settled; of a retry, exactly the purchase of the first try.
+    Purchase(Purchase),
+    /// A retry of an order that the ledger already has.
+    Stored(Arc<Order>),
+}
+
+/// Why a purchase was not accepted. Nothing was published.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AdmitError {
+    /// A rule refuses it: sold out, sale over, no such product, key reused.
+    #[error("refused: {0}")]
+    Refused(Reason),
+    /// Something it needs is away.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Too many wait already.
+    #[error("too many purchases are waiting")]
+    Overloaded,
+}
+
+impl From<LineError> for AdmitError {
+    fn from(error: LineError) -> Self {
+        match error {
+            LineError::Full => Self::Overloaded,
+            LineError::Closed => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<LedgerError> for AdmitError {
+    fn from(error: LedgerError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+type Remembered = Result<Option<Purchase>, IdempotencyError>;
+
+/// Accepts purchases.
+#[derive(Clone)]
+pub struct Admitter {
+    boards: Arc<Boards>,
+    keys: Arc<KeyRing>,
+    clock: Arc<LedgerClock>,
+    ledger: Arc<dyn Ledger>,
+    queue: Arc<dyn PurchaseQueue>,
+    idempotency: Arc<dyn IdempotencyMap>,
+    remembering: GroupCommit<Purchase, Remembered>,
+    publishing: GroupCommit<Purchase, Result<(), QueueError>>,
+    timeout: Duration,
+}
+
+/// What an admitter works with.
+pub struct Parts {
+    /// Catalogue and stock in memory.
+    pub boards: Arc<Boards>,
+    /// Issues tracking IDs.
+    pub keys: Arc<KeyRing>,
+    /// The ledger's time.
+    pub clock: Arc<LedgerClock>,
+    /// Asked about products and keys that memory does not know.
+    pub ledger: Arc<dyn Ledger>,
+    /// Takes what was accepted.
+    pub queue: Arc<dyn PurchaseQueue>,
+    /// Remembers keyed purchases.
+    pub idempotency: Arc<dyn IdempotencyMap>,
+}
+
+impl Admitter {
+    /// An admitter that publishes in batches within `bounds`; a purchase not confirmed within
+    /// `timeout` is not accepted.
+    pub fn new(parts: Parts, bounds: Bounds, timeout: Duration) -> Self {
+        let (queue, map) = (Arc::clone(&parts.queue), Arc::clone(&parts.idempotency));
+        Self {
+            remembering: GroupCommit::start(bounds, move |batch| remember(Arc::clone(&map), batch)),
+            publishing: GroupCommit::start(bounds, move |batch| publish(Arc::clone(&queue), batch)),
+            boards: parts.boards,
+            keys: parts.keys,
+            clock: parts.clock,
+            ledger: parts.ledger,
+            queue: parts.queue,
+            idempotency: parts.idempotency,
+            timeout,
+        }
+    }
+
+    /// Checks and stamps a request. Nothing is published yet.
+    pub async fn admit(&self, request: Request) -> Result<Admitted, AdmitError> {
+        let refused = match self.stamp(&request).await {
+            Ok(purchase) if purchase.keyed.is_none() => return Ok(Admitted::Purchase(purchase)),
+            Ok(purchase) => return self.remember(purchase).await,
+            Err(AdmitError::Refused(reason)) => reason,
+            Err(error) => return Err(error),
+        };
+        // A retry of something accepted earlier is answered by that, whatever holds now.
+        if let Some(original) = self.earlier(&request).await? {
+            return Ok(original);
+        }
+        let reason = refused.as_str();
+        counter!("doorbuster_edge_refusals_total", "reason" => reason).increment(1);
+        Err(AdmitError::Refused(refused))
+    }
+
+    /// Publishes an admitted purchase; `Ok` means the broker has it for good.
+    pub async fn publish(&self, purchase: Purchase) -> Result<(), AdmitError> {
+        self.queue.writable().map_err(|error| AdmitError::Unavailable(error.to_string()))?;
+        match tokio::time::timeout(self.timeout, self.publishing.submit(purchase)).await {
+            Ok(Ok(Ok(()))) => {
+                counter!("doorbuster_accepted_total", "mode" => "async").increment(1);
+                Ok(())
+            }
+            Ok(Ok(Err(QueueError::Refused(why)))) => {
+                debug!(why, "the broker refused");
+                Err(AdmitError::Overloaded)
+            }
+            Ok(Ok(Err(error))) => Err(AdmitError::Unavailable(error.to_string())),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(AdmitError::Unavailable("the broker did not confirm in time".into())),
+        }
+    }
+
+    /// The product a request names; one that is not in the catalogue is looked up before it is
+    /// refused, since it may have just been added.
+    pub async fn product(&self, product: &ProductRef) -> Result<Arc<Product>, AdmitError> {
+        if let Some(found) = self.boards.catalogue.current().and_then(|c| c.find(product).cloned())
+        {
+            return Ok(found);
+        }
+        // With the ledger away an unknown product stays unknown: what is sold was loaded before.
+        if let Err(error) = self.boards.catalogue.look_again(&*self.ledger).await {
+            if self.boards.catalogue.current().is_none() {
+                return Err(AdmitError::Unavailable(error.to_string()));
+            }
+            debug!(%error, "an unknown product could not be looked up");
+        }
+        let catalogue = self.boards.catalogue.current();
+        catalogue
+            .and_then(|catalogue| catalogue.find(product).cloned())
+            .ok_or(AdmitError::Refused(Reason::ProductNotFound))
+    }
+
+    async fn stamp(&self, request: &Request) -> Result<Purchase, AdmitError> {
+        let Some(minter) = self.keys.minter() else {
+            return Err(AdmitError::Unavailable("the tracking key is not loaded yet".into()));
+        };
+        let product = self.product(&request.product).await?;
+        let Some(catalogue) = self.boards.catalogue.current() else {
+            return Err(AdmitError::Unavailable("the catalogue is not loaded yet".into()));
+        };
+        let now = self.clock.now();
+        let offer = catalogue.offer(&product, now).map_err(AdmitError::Refused)?;
+        let sale_id = offer.sale.map(|sale| sale.id);
+        if self.boards.stock.is_short(product.id, sale_id, request.quantity.units()) {
+            return Err(AdmitError::Refused(Reason::OutOfStock));
+        }
+        Ok(Purchase {
+            id: minter.mint(now),
+            terms: Terms {
+                product_id: product.id,
+                sale_id,
+                user_id: request.user_id.clone(),
+                quantity: request.quantity,
+                unit_price: offer.unit_price,
+            },
+            kind: request.kind,
+            accepted_at: now,
+            keyed: request
+                .key
+                .clone()
+                .map(|key| Keyed { key, fingerprint: fingerprint(request, product.id) }),
+            traceparent: request.traceparent.clone(),
+            replayed: false,
+        })
+    }
+
+    /// Remembers a keyed purchase, or gives the one remembered under its key. Without the map the
+    /// ledger's unique index is the backstop.
+    async fn remember(&self, purchase: Purchase) -> Result<Admitted, AdmitError> {
+        match self.remembering.submit(purchase.clone()).await? {
+            Ok(None) => Ok(Admitted::Purchase(purchase)),
+            Ok(Some(original)) => same_request(purchase.keyed.as_ref(), original.keyed.as_ref())
+                .map(|()| Admitted::Purchase(original)),
+            Err(error) => {
+                debug!(%error, "accepting without the idempotency map");
+                Ok(Admitted::Purchase(purchase))
+            }
+        }
+    }
+
+    /// What an earlier request under the same key came to.
+    async fn earlier(&self, request: &Request) -> Result<Option<Admitted>, AdmitError> {
+        let Some(key) = &request.key else { return Ok(None) };
+        let product = self.product(&request.product).await.map(|product| product.id);
+        let keyed = product.ok().map(|product_id| Keyed {
+            key: key.clone(),
+            fingerprint: fingerprint(request, product_id),
+        });
+        if let Ok(Some(original)) = self.idempotency.recall(&request.user_id, key).await {
+            same_request(keyed.as_ref(), original.keyed.as_ref())?;
+            return Ok(Some(Admitted::Purchase(original)));
+        }
+        match self.ledger.order_by_key(&request.user_id, key).await {
+            Ok(Some(order)) => {
+                same_request(keyed.as_ref(), order.keyed.as_ref())?;
+                Ok(Some(Admitted::Stored(Arc::new(order))))
+            }
+            // With both away a refusal from memory is still the best answer there is.
+            Ok(None) | Err(_) => Ok(None),
+        }
+    }
+}
+
+fn fingerprint(request: &Request, product_id: ProductId) -> Fingerprint {
+    Fingerprint::of(product_id, request.quantity, request.kind)
+}
+
+fn same_request(ours: Option<&Keyed>, theirs: Option<&Keyed>) -> Result<(), AdmitError> {
+    let same = matches!((ours, theirs), (Some(a), Some(b)) if a.fingerprint == b.fingerprint);
+    if same { Ok(()) } else { Err(AdmitError::Refused(Reason::IdempotencyKeyReused)) }
+}
+
+async fn remember(map: Arc<dyn IdempotencyMap>, batch: Vec<Purchase>) -> Vec<Remembered> {
+    match map.remember(&batch).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+async fn publish(
+    queue: Arc<dyn PurchaseQueue>,
+    batch: Vec<Purchase>,
+) -> Vec<Result<(), QueueError>> {
+    let outcome = queue.publish(&batch).await;
+    batch.iter().map(|_| outcome.clone()).collect()
+}

@@ -1,0 +1,44 @@
+//! The tracking key: fetched once, shared by everything that issues or checks tracking IDs.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::domain::{Minter, TrackingKey};
+use crate::ports::Ledger;
+
+/// A place for the minter, empty until the key is known.
+#[derive(Debug, Default)]
+pub struct KeyRing(OnceLock<Minter>);
+
+impl KeyRing {
+    /// The minter, once the key is known.
+    pub fn minter(&self) -> Option<&Minter> {
+        self.0.get()
+    }
+
+    /// Sets the key; the first one stays.
+    pub fn set(&self, key: TrackingKey) {
+        // Called once per process, outside the core: the node part only has to differ.
+        let _ = self.0.set(Minter::new(key, rand::random()));
+    }
+
+    /// Asks the ledger until it answers. Returns at once when the key is already known.
+    pub async fn fetch(self: &Arc<Self>, ledger: &dyn Ledger) {
+        let mut pause = Duration::from_millis(50);
+        while self.minter().is_none() {
+            match ledger.tracking_key().await {
+                Ok(key) => {
+                    self.set(key);
+                    info!("tracking key loaded");
+                }
+                Err(error) => {
+                    warn!(%error, "waiting for the ledger's tracking key");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The relay pays what outbox rows owe: gate sync, fanouts, dead-letter copies; then it deletes
+//! the rows. In memory for speed; a sweep pays what a crash left.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Instant;
+
+use metrics::{counter, histogram};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use crate::domain::{ProductId, StockLevel};
+use crate::ports::{
+    Announcement, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, StockGate, StockUpdate,
+    SyncMode,
+};
+
+/// Announcements waiting in memory; more are left to the sweep, which finds them in the outbox.
+const LINE_MAX: usize = 4_096;
+/// Announcements paid in one round.
+const ROUND_MAX: usize = 64;
+/// Orders in one outcomes message: about 300 kB.
+const ORDERS_MAX: usize = 1_000;
+
+/// Everything that announcing needs.
+#[derive(Clone)]
+pub struct Payer {
+    /// Brought in line with what was committed.
+    pub gate: Arc<dyn StockGate>,
+    /// The fanouts.
+    pub bus: Arc<dyn EventBus>,
+    /// Takes copies of dead letters.
+    pub queue: Arc<dyn PurchaseQueue>,
+    /// Holds the outbox.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+/// The handle that settlers give their announcements to.
+#[derive(Clone)]
+pub struct Relay {
+    line: mpsc::Sender<Announcement>,
+}
+
+impl Relay {
+    /// Starts the relay. It ends, with everything in line paid or given up to the sweep, when the
+    /// last handle is dropped.
+    pub fn start(payer: Payer) -> (Self, JoinHandle<()>) {
+        let (line, mut waiting) = mpsc::channel(LINE_MAX);
+        let task = tokio::spawn(async move {
+            let mut round = Vec::with_capacity(ROUND_MAX);
+            while waiting.recv_many(&mut round, ROUND_MAX).await > 0 {
+                payer.pay(std::mem::take(&mut round)).await;
+            }
+        });
+        (Self { line }, task)
+    }
+
+    /// Hands an announcement over without waiting.
+    pub fn offer(&self, announcement: Announcement) {
+        if self.line.try_send(announcement).is_err() {
+            counter!("doorbuster_relay_left_to_sweep_total").increment(1);
+        }
+    }
+}
+
+impl Payer {
+    /// Looks for announcements that nobody paid and pays them; answers how many it found.
+    pub async fn sweep(&self) -> Result<usize, LedgerError> {
+        let found = self.ledger.lease_dues(ROUND_MAX).await?;
+        let count = found.len();
+        if count > 0 {
+            counter!("doorbuster_relay_swept_total").increment(count as u64);
+            self.pay(found).await;
+        }
+        Ok(count)
+    }
+
+    /// Pays a round. Whatever fails is left in the outbox for the sweep.
+    pub async fn pay(&self, round: Vec<Announcement>) {
+        let started = Instant::now();
+        let levels = newest(round.iter().flat_map(|announcement| &announcement.levels));
+        self.sync_gate(&levels).await;
+        let messages = messages(&round, levels);
+        if let Err(error) = self.bus.publish(&messages).await {
+            counter!("doorbuster_relay_failures_total", "call" => "bus").increment(1);
+            warn!(%error, "announcements are left to the sweep");
+            return;
+        }
+        for letter in round.iter().flat_map(|announcement| &announcement.dead_letters) {
+            if let Err(error) = self.queue.publish_dead(letter).await {
+                counter!("doorbuster_relay_failures_total", "call" => "dead_letter").increment(1);
+                warn!(%error, "a dead-letter copy is left to the sweep");
+                return;
+            }
+        }
+        let dues: Vec<_> = round.iter().filter_map(|announcement| announcement.due).collect();
+        if let Err(error) = self.ledger.clear_dues(&dues).await {
+            debug!(%error, "announced, but still in the outbox: it will be announced again");
+        }
+        histogram!("doorbuster_relay_seconds").record(started.elapsed().as_secs_f64());
+    }
+
+    /// A gate that is away is healed by the next heartbeat.
+    async fn sync_gate(&self, levels: &[StockLevel]) {
+        if levels.is_empty() {
+            return;
+        }
+        if let Err(error) = self.gate.sync(levels, SyncMode::Newer).await {
+            counter!("doorbuster_gate_errors_total", "call" => "sync").increment(1);
+            debug!(%error, "the gate is left to the heartbeat");
+        }
+    }
+}
+
+/// The newest level of each product.
+fn newest<'a>(levels: impl Iterator<Item = &'a StockLevel>) -> Vec<StockLevel> {
+    let mut newest: BTreeMap<ProductId, StockLevel> = BTreeMap::new();
+    for level in levels {
+        match newest.entry(level.product_id) {
+            Entry::Occupied(mut known) if known.get().version < level.version => {
+                known.insert(*level);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => {
+                place.insert(*level);
+            }
+        }
+    }
+    newest.into_values().collect()
+}
+
+fn messages(round: &[Announcement], levels: Vec<StockLevel>) -> Vec<BusMessage> {
+    let mut messages = Vec::with_capacity(2);
+    if !levels.is_empty() {
+        let update = StockUpdate { stock: levels, heartbeat: None };
+        messages.push(BusMessage::Stock(Arc::new(update)));
+    }
+    let orders: Vec<_> =
+        round.iter().flat_map(|announcement| announcement.orders.iter().cloned()).collect();
+    messages.extend(orders.chunks(ORDERS_MAX).map(|part| BusMessage::Outcomes(part.to_vec())));
+    messages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Counts;
+
+    #[test]
+    fn only_the_newest_level_of_a_product_is_announced() {
+        let level = |product, version| StockLevel {
+            product_id: ProductId(product),
+            counts: Counts { total: 10, reserved: 0, sold: version },
+            version,
+            sale: None,
+        };
+        let levels = [level(1, 4), level(2, 1), level(1, 6), level(1, 5)];
+        assert_eq!(newest(levels.iter()), [level(1, 6), level(2, 1)]);
+    }
+}

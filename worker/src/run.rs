@@ -1,0 +1,62 @@
+//! The worker: consumers, heartbeat, sweep and rescue, until told to stop.
+
+use std::sync::Arc;
+
+use shared::config::Config;
+use shared::pipeline::key::KeyRing;
+use shared::pipeline::relay::{Payer, Relay};
+use shared::pipeline::settle::Settler;
+use shared::ports::Ports;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::consume::Consumer;
+use crate::{heartbeat, rescue, sweep};
+
+/// Works until `shutdown`, then finishes the batches in hand, acknowledges them, pays what is in
+/// line for announcement, and returns.
+pub async fn run(ports: Ports, keys: Arc<KeyRing>, config: &Config, shutdown: CancellationToken) {
+    let payer = Payer {
+        gate: Arc::clone(&ports.gate),
+        bus: Arc::clone(&ports.bus),
+        queue: Arc::clone(&ports.queue),
+        ledger: Arc::clone(&ports.ledger),
+    };
+    let (relay, relaying) = Relay::start(payer.clone());
+    let rooms = TaskTracker::new();
+    rooms.spawn(until(shutdown.clone(), heartbeat::beat(ports.clone(), config.worker.heartbeat)));
+    rooms.spawn(until(shutdown.clone(), sweep::sweep(payer, config.worker.sweep)));
+
+    // Without the key nothing can be told from a forgery: purchases wait in the queue meanwhile.
+    let key_known = keys.fetch(&*ports.ledger);
+    if shutdown.run_until_cancelled(key_known).await.is_some() {
+        let settler =
+            Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay.clone());
+        for _ in 0..config.settle.rounds.get() {
+            let consumer = Consumer {
+                queue: Arc::clone(&ports.queue),
+                ledger: Arc::clone(&ports.ledger),
+                settler: settler.clone(),
+                relay: relay.clone(),
+                keys: Arc::clone(&keys),
+                batch_max: config.settle.batch_max.get(),
+                shutdown: shutdown.clone(),
+            };
+            rooms.spawn(consumer.run());
+        }
+        let rescue = rescue::rescue(ports.clone(), keys, relay.clone(), config.worker.sweep);
+        rooms.spawn(until(shutdown.clone(), rescue));
+        info!("worker is ready");
+    }
+    rooms.close();
+    rooms.wait().await;
+    // Every settler is gone; with the last handle the relay pays what is in line and ends.
+    drop(relay);
+    let _ = relaying.await;
+    info!("worker has stopped");
+}
+
+async fn until(shutdown: CancellationToken, work: impl Future<Output = ()>) {
+    shutdown.run_until_cancelled(work).await;
+}
