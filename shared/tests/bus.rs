@@ -1,5 +1,5 @@
 //! The conformance suite of the `EventBus` port, run against every adapter.
-#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+#![allow(clippy::expect_used, clippy::unwrap_used)] // A panic is how a test fails.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,82 @@
+//! What cannot be settled, and what waits for an operator.
+
+use rstest::rstest;
+use shared::domain::testing::id;
+use shared::ports::DeadLetter;
+use shared::testing::Family::{self, Embedded, Real};
+use shared::testing::eventually;
+
+use crate::{next, publish, queue};
+
+fn letter(text: &str) -> DeadLetter {
+    DeadLetter { order_id: Some(id(9)), body: text.into(), error: "value out of range".into() }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_rejected_message_is_dead_lettered_once(#[values(Real, Embedded)] family: Family) {
+    let queue = queue(family).await;
+    publish(&*queue, 0..2).await;
+    let mut deliveries = queue.consume().await.unwrap();
+    let delivery = next(&mut *deliveries).await;
+    let body = delivery.body.clone();
+    delivery.receipt.reject().await.unwrap();
+    next(&mut *deliveries).await.receipt.ack().await.unwrap();
+
+    eventually("the dead letter is counted", async || {
+        (queue.status().await.unwrap().dead_letters == 1).then_some(())
+    })
+    .await;
+    assert_eq!(queue.peek_dead(10).await.unwrap(), [body]);
+    assert!(deliveries.ready().is_none());
+}
+
+#[rstest]
+#[tokio::test]
+async fn letters_that_we_parked_are_counted_but_not_peeked(
+    #[values(Real, Embedded)] family: Family,
+) {
+    let queue = queue(family).await;
+    queue.publish_dead(&letter("ours")).await.unwrap();
+    publish(&*queue, [1]).await;
+    let mut deliveries = queue.consume().await.unwrap();
+    let delivery = next(&mut *deliveries).await;
+    let theirs = delivery.body.clone();
+    delivery.receipt.reject().await.unwrap();
+
+    eventually("both are there", async || {
+        (queue.status().await.unwrap().dead_letters == 2).then_some(())
+    })
+    .await;
+    assert_eq!(queue.peek_dead(10).await.unwrap(), [theirs]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn peeking_takes_no_more_than_asked_and_leaves_everything_in_its_place(
+    #[values(Real, Embedded)] family: Family,
+) {
+    let queue = queue(family).await;
+    let mut bodies = Vec::new();
+    let mut deliveries = queue.consume().await.unwrap();
+    for n in 0..5 {
+        publish(&*queue, [n]).await;
+        let delivery = next(&mut *deliveries).await;
+        bodies.push(delivery.body.clone());
+        delivery.receipt.reject().await.unwrap();
+        // One at a time, because the broker dead-letters in no certain order.
+        eventually("the dead letter is counted", async || {
+            let letters = queue.status().await.unwrap().dead_letters;
+            (letters as usize == bodies.len()).then_some(())
+        })
+        .await;
+    }
+    for limit in [2, 5, 0, 9] {
+        let peeked = eventually("all are back in the queue", async || {
+            (queue.status().await.unwrap().dead_letters == 5).then_some(())?;
+            Some(queue.peek_dead(limit).await.unwrap())
+        })
+        .await;
+        assert_eq!(peeked, bodies[..limit.min(5)]);
+    }
+}
