@@ -4,6 +4,9 @@
 //! [`adapters`] are those technologies. [`pipeline`] is the way of a purchase from acceptance to
 //! announcement. [`boards`] are what an API instance keeps in memory.
 
+pub mod adapters;
 pub mod config;
 pub mod domain;
 pub mod ports;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

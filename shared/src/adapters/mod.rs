@@ -1,0 +1,4 @@
+//! The technologies behind the ports: one folder each, none knows another, none knows a rule.
+
+pub mod embedded;
+pub mod postgres;

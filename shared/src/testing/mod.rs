@@ -1,0 +1,3 @@
+//! What tests of every room need from the outside world.
+
+pub mod postgres;
