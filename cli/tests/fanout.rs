@@ -19,7 +19,10 @@ async fn listen(url: &str) -> (Connection, Consumer) {
     let queue = channel.queue_declare("".into(), declare, FieldTable::default()).await.unwrap();
     let (name, bind) = (queue.name().clone(), QueueBindOptions::default());
     let exchange = "stock.updates".into();
-    channel.queue_bind(name.clone(), exchange, "".into(), bind, FieldTable::default()).await.unwrap();
+    channel
+        .queue_bind(name.clone(), exchange, "".into(), bind, FieldTable::default())
+        .await
+        .unwrap();
     let consume = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
     let consumer = channel.basic_consume(name, "".into(), consume, FieldTable::default()).await;
     (connection, consumer.unwrap())

@@ -108,9 +108,17 @@ async fn bad_input_is_named_and_nothing_is_published() {
         (json!({"productId": product, "quantity": -1, "userId": "u"}), 400, "INVALID_REQUEST"),
         (json!({"productId": product, "quantity": 1e9, "userId": "u"}), 400, "INVALID_REQUEST"),
         (json!({"productId": product, "quantity": "1", "userId": "u"}), 400, "INVALID_REQUEST"),
-        (json!({"productId": product, "sku": "INPUT", "quantity": 1, "userId": "u"}), 400, "INVALID_REQUEST"),
+        (
+            json!({"productId": product, "sku": "INPUT", "quantity": 1, "userId": "u"}),
+            400,
+            "INVALID_REQUEST",
+        ),
         (json!({"quantity": 1, "userId": "u"}), 400, "INVALID_REQUEST"),
-        (json!({"productId": product, "quantity": 1, "userId": "x".repeat(129)}), 400, "INVALID_REQUEST"),
+        (
+            json!({"productId": product, "quantity": 1, "userId": "x".repeat(129)}),
+            400,
+            "INVALID_REQUEST",
+        ),
         (json!({"productId": 999_999, "quantity": 1, "userId": "u"}), 404, "PRODUCT_NOT_FOUND"),
     ];
     for mode in ["async", "sync"] {

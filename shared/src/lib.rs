@@ -12,5 +12,5 @@ pub mod pipeline;
 pub mod ports;
 pub mod shutdown;
 pub mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;

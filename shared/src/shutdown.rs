@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -13,14 +13,18 @@ pub fn on_signal() -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let asked = token.clone();
     tokio::spawn(async move {
-        let mut either = async || tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        info!(signal = either().await, "finishing what is in hand; again to stop at once");
+        let signal = either(&mut terminate, &mut interrupt).await;
+        info!(signal, "finishing what is in hand; again to stop at once");
         asked.cancel();
-        either().await;
+        either(&mut terminate, &mut interrupt).await;
         std::process::exit(130);
     });
     Ok(token)
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
 }

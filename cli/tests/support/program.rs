@@ -27,7 +27,11 @@ impl Program {
     }
 
     /// Runs a program to its end; its standard output.
-    pub fn run(name: &str, args: &[&str], environment: &[(String, String)]) -> (ExitStatus, String) {
+    pub fn run(
+        name: &str,
+        args: &[&str],
+        environment: &[(String, String)],
+    ) -> (ExitStatus, String) {
         let output = Command::new(binary(name))
             .args(args)
             .envs(environment.iter().cloned())
