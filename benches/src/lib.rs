@@ -1,1 +1,3 @@
-//! benches
+//! loadgen
+pub mod http;
+mod framing;
