@@ -72,7 +72,7 @@ where
         while let Some(done) = tasks.join_next().await {
             done??;
         }
-        let (wall, cpu) = (began.elapsed(), thread_cpu()? - cpu_began);
+        let (wall, cpu) = (began.elapsed(), thread_cpu()?.saturating_sub(cpu_began));
         Ok(format!(
             "{:>7.0} requests/s   {:.2} µs CPU per request   {:>7.0} requests/s per client core",
             requests as f64 / wall.as_secs_f64(),

@@ -14,7 +14,7 @@ pub enum StampedeError {
     #[error(transparent)]
     Url(#[from] InvalidUrl),
     /// Nobody answers.
-    #[error("no answer from {0}; is doorbuster-api running there? (curl {url}/readyz)", url = .0.target)]
+    #[error("nobody answers at {url}; is doorbuster-api running there?", url = .0.target)]
     Unreachable(#[from] Broken),
     /// The API answered something else than expected.
     #[error("{what}: {status} {detail}; {advice}")]
@@ -29,7 +29,7 @@ pub enum StampedeError {
         advice: &'static str,
     },
     /// The answer is not what the HTTP contract says.
-    #[error("{what}: not the JSON of Doorbuster's HTTP contract ({source}); is the URL right?")]
+    #[error("{what}: not the JSON of Doorbuster's HTTP contract; is the URL right?")]
     Answer {
         /// What was asked for.
         what: String,
@@ -37,11 +37,16 @@ pub enum StampedeError {
         source: serde_json::Error,
     },
     /// An instance does not show the new product.
-    #[error("{0} does not show the new product after 10 s; look at its /readyz and its log")]
+    #[error(
+        "{0} does not show the product with its stock after 10 s; look at its /readyz and its log"
+    )]
     NotShown(String),
     /// The audit does not know the product.
     #[error("the audit does not list product {0}; do all URLs use the same database?")]
     NotAudited(i64),
+    /// The shell for `--at-half` cannot be run.
+    #[error("--at-half could not be run; is there a `sh` on the path?")]
+    Strike(#[source] std::io::Error),
     /// A task of the generator panicked.
     #[error("the load generator itself failed: {0}; please report this")]
     Crashed(#[from] tokio::task::JoinError),

@@ -58,7 +58,8 @@ impl Head {
         let value = header.value.trim_ascii();
         if is("content-length") {
             if self.framing == Framing::UntilClose {
-                let length = number(value).ok_or_else(|| invalid("bad Content-Length"))?;
+                let length =
+                    number(value).ok_or_else(|| invalid("not HTTP/1.1: bad Content-Length"))?;
                 self.framing = Framing::Length(length as usize);
             }
         } else if is("transfer-encoding") {
@@ -79,7 +80,7 @@ pub(crate) fn decode_chunks(mut bytes: &[u8]) -> io::Result<Option<(Vec<u8>, usi
     let whole = bytes.len();
     let mut body = Vec::new();
     loop {
-        let size = parse_chunk_size(bytes).map_err(|_| invalid("bad chunk size"))?;
+        let size = parse_chunk_size(bytes).map_err(|_| invalid("not HTTP/1.1: bad chunk size"))?;
         let Status::Complete((line, size)) = size else { return Ok(None) };
         bytes = &bytes[line..];
         if size == 0 {
@@ -111,8 +112,8 @@ fn number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-fn invalid(why: impl ToString) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("not HTTP/1.1: {}", why.to_string()))
+fn invalid(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Written by hand over `httparse` because the generator shares two cores with the system it
 //! measures; what that saves is said in the crate's documentation.
 
-use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -15,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::framing::{self, Framing, Head};
+pub use crate::target::{InvalidUrl, Target};
 
 /// The longest answer taken, in bytes; a page of 500 purchases is about 250 KB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -24,59 +24,12 @@ const INBOX_BYTES: usize = 4096;
 const BACKOFF_FIRST_MS: u64 = 20;
 const BACKOFF_MAX_MS: u64 = 500;
 
-/// Where one instance of the API listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    authority: String,
-    base_path: String,
-    addr: SocketAddr,
-}
-
-/// The URL cannot be used; the text says what would be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--url {url}: {why}")]
-pub struct InvalidUrl {
-    url: String,
-    why: String,
-}
-
-impl Target {
-    /// Parses and resolves `http://host[:port][/base]`.
-    pub async fn resolve(url: &str) -> Result<Self, InvalidUrl> {
-        let invalid = |why: String| InvalidUrl { url: url.to_owned(), why };
-        let rest = url.strip_prefix("http://").ok_or_else(|| {
-            invalid("must begin with http:// (for https, ask the API behind the proxy)".into())
-        })?;
-        let (authority, base) = rest.split_once('/').unwrap_or((rest, ""));
-        if authority.is_empty() || rest.contains(|c: char| c.is_control() || c == ' ') {
-            return Err(invalid("must look like http://127.0.0.1:8080".into()));
-        }
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-        let host_and_port =
-            if has_port { authority.to_owned() } else { format!("{authority}:80") };
-        let addr = tokio::net::lookup_host(&host_and_port)
-            .await
-            .map_err(|error| invalid(error.to_string()))?
-            .next()
-            .ok_or_else(|| invalid("the name has no address".into()))?;
-        let base_path =
-            if base.is_empty() { String::new() } else { format!("/{}", base.trim_end_matches('/')) };
-        Ok(Self { authority: authority.to_owned(), base_path, addr })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.base_path)
-    }
-}
-
 /// One request; `Host`, `Content-Type` and `Content-Length` are added.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// `GET` or `POST`.
     pub method: &'a str,
-    /// The path below the target's base.
+    /// The path below the target's base, beginning with a slash; empty for the base itself.
     pub path: &'a str,
     /// At most one further header: name and value.
     pub header: Option<(&'a str, &'a str)>,
@@ -88,7 +41,8 @@ impl Request<'_> {
     /// Writes the request as it goes over the wire; one buffer, so that it leaves in one packet.
     fn write(&self, target: &Target, out: &mut Vec<u8>) {
         out.clear();
-        for part in [self.method, " ", &target.base_path, self.path, " HTTP/1.1\r\nHost: "] {
+        let root = if target.base_path.is_empty() && self.path.is_empty() { "/" } else { "" };
+        for part in [self.method, " ", &target.base_path, self.path, root, " HTTP/1.1\r\nHost: "] {
             out.extend_from_slice(part.as_bytes());
         }
         out.extend_from_slice(target.authority.as_bytes());
@@ -120,7 +74,7 @@ pub struct Answer<'a> {
 
 /// No answer came.
 #[derive(Debug, thiserror::Error)]
-#[error("{target}: {source}")]
+#[error("no answer from {target}")]
 pub struct Broken {
     /// Who did not answer.
     pub target: String,
@@ -279,5 +233,43 @@ impl Connection {
             self.inbox.reserve(INBOX_BYTES.max(self.inbox.len()));
         }
         self.stream.read_buf(&mut self.inbox).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_moves_on_when_nobody_listens() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let urls = [closed, server.local_addr().unwrap()].map(|addr| format!("http://{addr}/base"));
+        let targets =
+            [Target::resolve(&urls[0]).await.unwrap(), Target::resolve(&urls[1]).await.unwrap()];
+        let mut line = Line::new(targets.into(), 0);
+        let request = Request { method: "GET", path: "", header: None, body: b"" };
+        let patience = Duration::from_secs(10);
+
+        let broken = line.call(&request, patience).await.unwrap_err();
+        assert_eq!((broken.target.as_str(), broken.sent), (urls[0].as_str(), false));
+
+        let answer = async {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.unwrap();
+            assert_eq!(&head, b"GET /base");
+            let interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
+            let chunked =
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+            stream.write_all([interim, chunked].concat().as_bytes()).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(line.call(&request, patience), answer);
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.body), (200, &b"ok"[..]));
+
+        // The server has gone with its connection: the request had left before that showed.
+        drop(server);
+        assert!(line.call(&request, patience).await.unwrap_err().sent);
     }
 }

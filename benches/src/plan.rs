@@ -70,10 +70,15 @@ impl Plan {
             api_key: None,
             keys: true,
             product: None,
-            timeout: Duration::from_mins(2),
+            timeout: Duration::from_secs(120),
             at_half: None,
             progress: false,
         }
+    }
+
+    /// The units that so many purchases make.
+    pub(crate) fn units(&self, purchases: u64) -> i64 {
+        i64::try_from(purchases).unwrap_or(i64::MAX).saturating_mul(self.quantity)
     }
 
     /// Says what is wrong with the options, if anything is.
@@ -84,8 +89,14 @@ impl Plan {
             (self.quantity < 1, "--quantity must be at least 1"),
             (self.stock.is_some_and(|stock| stock < 1), "--stock must be at least 1"),
             (self.stock.is_none() && self.product.is_none(), "give --stock or --product"),
-            (self.stock.is_some() && self.product.is_some(), "--product has its own stock: leave --stock out"),
-            (!(1..=CONNECTIONS_MAX).contains(&self.connections), "--connections must be 1 to 20000"),
+            (
+                self.stock.is_some() && self.product.is_some(),
+                "--product has its own stock: leave --stock out",
+            ),
+            (
+                !(1..=CONNECTIONS_MAX).contains(&self.connections),
+                "--connections must be 1 to 20000",
+            ),
             (self.timeout.is_zero(), "--timeout-s must be at least 1"),
         ];
         rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule))

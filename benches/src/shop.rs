@@ -120,11 +120,15 @@ impl Shop {
         Ok(created.product_id)
     }
 
-    /// The stock of `product`, once every instance shows it.
-    pub(crate) async fn shown_everywhere(&self, product: i64) -> Result<Stock, StampedeError> {
+    /// The stock of `product`, once every instance shows it with `units` or more.
+    pub(crate) async fn shown_everywhere(
+        &self,
+        product: i64,
+        units: i64,
+    ) -> Result<Stock, StampedeError> {
         let mut stock = None;
         for target in self.targets.iter() {
-            stock = Some(shown(target, product).await?);
+            stock = Some(shown(target, product, units).await?);
         }
         stock.ok_or(StampedeError::Plan("give at least one --url"))
     }
@@ -155,11 +159,12 @@ impl Shop {
         loop {
             match self.line.call(&request, PATIENCE).await {
                 Ok(answer) if matches!(answer.status, 200 | 201) => {
-                    return serde_json::from_slice(answer.body).map_err(|source| {
-                        StampedeError::Answer { what: what.to_owned(), source }
-                    });
+                    return serde_json::from_slice(answer.body)
+                        .map_err(|source| StampedeError::Answer { what: what.to_owned(), source });
                 }
-                Ok(answer) if matches!(answer.status, 429 | 502..=504) && Instant::now() < give_up => {
+                Ok(answer)
+                    if matches!(answer.status, 429 | 502..=504) && Instant::now() < give_up =>
+                {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
                 Ok(answer) => return Err(refused(what, answer.status, answer.body)),
@@ -171,7 +176,7 @@ impl Shop {
 }
 
 /// Waits until one instance shows the product.
-async fn shown(target: &Target, product: i64) -> Result<Stock, StampedeError> {
+async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, StampedeError> {
     let give_up = Instant::now() + SHOWN_WITHIN;
     let path = availability(product);
     let request = Request { method: "GET", path: &path, header: None, body: b"" };
@@ -179,8 +184,11 @@ async fn shown(target: &Target, product: i64) -> Result<Stock, StampedeError> {
     while Instant::now() < give_up {
         let answer = line.call(&request, PATIENCE).await?;
         if answer.status == 200 {
-            return serde_json::from_slice(answer.body)
-                .map_err(|source| StampedeError::Answer { what: format!("GET {path}"), source });
+            let stock: Stock = serde_json::from_slice(answer.body)
+                .map_err(|source| StampedeError::Answer { what: format!("GET {path}"), source })?;
+            if stock.available >= units {
+                return Ok(stock);
+            }
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
