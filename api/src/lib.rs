@@ -1,1 +1,34 @@
-//! api
+//! Doorbuster's HTTP room: the only place that knows paths and status codes.
+//!
+//! | | |
+//! |---|---|
+//! | [`run()`] | the room over the ports, from the first connection to the last answer |
+//! | `server` | the accept loop and its bounds |
+//! | `router` | every route on one screen |
+//! | `edge` | what surrounds every handler: request ID, time limit, problems, metrics |
+//! | `parse` | requests are checked at the door, once, with every fault listed |
+//! | `routes` | one file per action of a client |
+//! | `views` | every response body |
+//! | `problem` | which error is which status code |
+//! | `state` | what requests share: boards, the pipeline, and the few things below |
+//! | `levels`, `sampler`, `readiness` | stock, queue and dependencies, asked in bounded ways |
+//! | `limits`, `operator` | who may do what, and how often |
+
+pub mod edge;
+pub mod levels;
+pub mod limits;
+pub mod meter;
+pub mod operator;
+pub mod parse;
+pub mod problem;
+pub mod readiness;
+pub mod request_id;
+pub mod router;
+pub mod routes;
+mod run;
+pub mod sampler;
+pub mod server;
+pub mod state;
+pub mod views;
+
+pub use run::run;

@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod pipeline;
 pub mod ports;
+pub mod shutdown;
 pub mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -41,9 +41,15 @@ impl StockBoard {
 
     /// The newest level if it is fresh.
     pub fn fresh(&self, product: ProductId) -> Option<StockLevel> {
+        self.fresh_with_age(product).map(|(level, _)| level)
+    }
+
+    /// The newest level if it is fresh, and how long ago it was last confirmed.
+    pub fn fresh_with_age(&self, product: ProductId) -> Option<(StockLevel, Duration)> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(&product)?;
-        (entry.seen_at.elapsed() < self.fresh).then_some(entry.level)
+        let age = entry.seen_at.elapsed();
+        (age < self.fresh).then_some((entry.level, age))
     }
 
     /// The newest level, however old.

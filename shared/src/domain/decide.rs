@@ -155,6 +155,10 @@ fn judge(view: &View, purchase: &Purchase) -> Result<(), Reason> {
         Some(id) => Some(view.sales.get(&id).ok_or(Reason::SaleCancelled)?),
         None => None,
     };
+    // A sale of another product is none of this one; its row is not even under our lock.
+    if sale.is_some_and(|sale| sale.product_id != terms.product_id) {
+        return Err(Reason::SaleCancelled);
+    }
     if let Some(reason) = sale.and_then(|sale| sale.refusal(purchase.accepted_at)) {
         return Err(reason);
     }

@@ -74,6 +74,11 @@ impl Status {
         )
     }
 
+    /// The units of such an order are held or sold.
+    pub const fn takes_units(self) -> bool {
+        matches!(self, Self::Reserved | Self::Pending | Self::Confirmed | Self::Fulfilled)
+    }
+
     /// Decided is everything but waiting in the queue or for an operator.
     pub const fn is_decided(self) -> bool {
         !matches!(self, Self::Queued | Self::Parked)
@@ -275,6 +280,9 @@ mod tests {
         for row in TRANSITIONS {
             let ((r0, s0), (r1, s1)) = (taken(row.from), taken(row.to));
             assert_eq!(row.effect, Effect { reserved: r1 - r0, sold: s1 - s0 }, "{row:?}");
+        }
+        for &status in Status::ALL {
+            assert_eq!(status.takes_units(), taken(status) != (0, 0), "{status}");
         }
     }
 

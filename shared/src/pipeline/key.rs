@@ -3,8 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use tracing::{info, warn};
 
+use crate::config;
 use crate::domain::{Minter, TrackingKey};
 use crate::ports::Ledger;
 
@@ -13,6 +15,15 @@ use crate::ports::Ledger;
 pub struct KeyRing(OnceLock<Minter>);
 
 impl KeyRing {
+    /// A ring with the key that overrides the ledger's, if one is configured.
+    pub fn from_config(config: &config::Tracking) -> Self {
+        let ring = Self::default();
+        if let Some(key) = TrackingKey::from_hex(config.secret.expose_secret()) {
+            ring.set(key);
+        }
+        ring
+    }
+
     /// The minter, once the key is known.
     pub fn minter(&self) -> Option<&Minter> {
         self.0.get()

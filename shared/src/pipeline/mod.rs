@@ -1,7 +1,8 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), announced ([`relay`]),
-//! looked up ([`track`]). Knows the domain and the ports, no technology.
+//! looked up ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
 
 pub mod admit;
+pub mod audit;
 pub mod conclude;
 pub mod group_commit;
 pub mod key;

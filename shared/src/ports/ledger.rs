@@ -25,7 +25,8 @@ pub enum LedgerError {
     /// Another product has this SKU.
     #[error("the SKU belongs to another product")]
     SkuTaken,
-    /// A restock would withdraw units that are held or sold, or overflow the count.
+    /// A restock would withdraw units that are held or sold, or overflow the count; or a new
+    /// product would begin with a negative one.
     #[error("only {available} units are unsold and not held")]
     StockInUse {
         /// Units that could be withdrawn.
@@ -117,6 +118,20 @@ pub struct ProductChange {
     pub per_user_limit: Option<Option<u32>>,
 }
 
+impl ProductChange {
+    /// The product that `old` becomes.
+    pub fn applied_to(&self, old: &Product) -> Product {
+        Product {
+            name: self.name.clone().unwrap_or_else(|| old.name.clone()),
+            description: self.description.clone().unwrap_or_else(|| old.description.clone()),
+            price: Money { minor: self.price_minor.unwrap_or(old.price.minor), ..old.price },
+            active: self.active.unwrap_or(old.active),
+            per_user_limit: self.per_user_limit.unwrap_or(old.per_user_limit),
+            ..old.clone()
+        }
+    }
+}
+
 /// A product's inventory beside what its orders and stock movements add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProductAudit {
@@ -172,7 +187,8 @@ pub trait Ledger: Send + Sync {
         key: &IdempotencyKey,
     ) -> Result<Option<Order>, LedgerError>;
 
-    /// All products and sales that are not over, at one version.
+    /// All products, the sales that are not over, and of each product the last one that is (it
+    /// keeps the product from falling back to its base price), at one version.
     async fn catalogue(&self) -> Result<Catalogue, LedgerError>;
 
     /// The clock, the catalogue version and the stock of all active products, in one snapshot.

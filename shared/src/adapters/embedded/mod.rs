@@ -4,9 +4,11 @@
 mod bus;
 mod gate;
 mod idempotency;
+mod ledger;
 mod queue;
 
 pub use bus::EmbeddedBus;
 pub use gate::EmbeddedGate;
 pub use idempotency::EmbeddedIdempotencyMap;
+pub use ledger::EmbeddedLedger;
 pub use queue::EmbeddedQueue;

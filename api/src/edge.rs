@@ -1,0 +1,78 @@
+//! What surrounds every handler: the request's ID, its time limit, a net under panics, metrics,
+//! and the writing of problem documents. One layer, since each costs an allocation per request.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tracing::{debug, error};
+
+use crate::meter::Meter;
+use crate::problem::{Kind, Problem, kind};
+use crate::request_id::RequestId;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the edge needs to know.
+pub struct Edge {
+    /// Counts and measures.
+    pub meter: Meter,
+    /// A request that takes longer is answered 503.
+    pub timeout: Duration,
+}
+
+/// Answers one request.
+pub async fn edge(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+
+    let handled = tokio::time::timeout(edge.timeout, next.run(request));
+    let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),
+        Err(panic) => {
+            error!(%id, %method, path = uri.path(), panic = text(&panic), "a handler panicked");
+            Problem::plain(kind::INTERNAL).into_response()
+        }
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = document(response, uri.path());
+        debug!(%id, %method, path = uri.path(), status = %response.status(), "not done");
+    }
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, id.into());
+    // Stock and outcomes change by the millisecond: nobody may keep an answer.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let route = route.as_ref().map(MatchedPath::as_str);
+    edge.meter.record(route, &method, response.status(), started.elapsed());
+    response
+}
+
+/// The problem document of a failure. Answers that bring their own JSON (readiness) keep it.
+fn document(mut response: Response, path: &str) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return problem.render(path, std::mem::take(response.headers_mut()));
+    }
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json")) {
+        return response;
+    }
+    // The framework's own: unknown path, wrong method.
+    let problem = Problem::plain(Kind::of_status(response.status()));
+    problem.render(path, std::mem::take(response.headers_mut()))
+}
+
+fn text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
+}

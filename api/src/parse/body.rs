@@ -1,0 +1,112 @@
+//! The request body: JSON, complete, not too large and in time.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+
+use crate::problem::{Faults, Problem, kind};
+use crate::state::Shared;
+
+/// A body that is too large is still read up to this size: a client that is cut off while it sends
+/// may never see the answer (RFC 9112, section 9.6).
+const DRAIN_MAX: usize = 1 << 20;
+
+/// The bytes of a JSON body, at most `http.body_bytes_max` of them, valid UTF-8 and not yet parsed.
+#[derive(Debug)]
+pub struct JsonBody(pub String);
+
+impl FromRequest<Shared> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        read(request, app, 1).await.map(Self)
+    }
+}
+
+/// Reads a body of up to `times` the usual size.
+pub(super) async fn read(request: Request, app: &Shared, times: usize) -> Result<String, Problem> {
+    if !is_json(request.headers()) {
+        let detail = "Send the body as Content-Type: application/json.";
+        return Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    text(request, app, times).await
+}
+
+/// Reads a body that may be left out: nothing at all needs no content type.
+pub(super) async fn read_optional(
+    request: Request,
+    app: &Shared,
+) -> Result<Option<String>, Problem> {
+    if is_json(request.headers()) {
+        let text = text(request, app, 1).await?;
+        return Ok(Some(text).filter(|text| !text.is_empty()));
+    }
+    match text(request, app, 1).await?.as_str() {
+        "" => Ok(None),
+        _ => {
+            let detail = "Send the body as Content-Type: application/json, or none.";
+            Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+    }
+}
+
+/// `application/json`, with or without parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };
+    let essence = value.as_bytes().split(|&b| b == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
+async fn text(request: Request, app: &Shared, times: usize) -> Result<String, Problem> {
+    let (max, patience) = (app.http.body_bytes_max * times, app.http.header_timeout);
+    // A client that waits for "100 Continue" sends nothing that it would have to be read out of.
+    let drain = !request.headers().contains_key(header::EXPECT);
+    let bytes = tokio::time::timeout(patience, bytes(request.into_body(), max, drain))
+        .await
+        .map_err(|_| Problem::plain(kind::REQUEST_TIMEOUT))??;
+    String::from_utf8(bytes.into()).map_err(|_| Faults::one("body", "must be UTF-8").into())
+}
+
+async fn bytes(mut body: Body, max: usize, drain: bool) -> Result<Bytes, Problem> {
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Faults::one("body", "ended early"))?;
+        let Ok(part) = frame.into_data() else { continue };
+        if whole.len() + part.len() > max {
+            if drain {
+                discard(body).await;
+            }
+            let detail = format!("The body may have at most {max} bytes.");
+            return Err(Problem::new(kind::PAYLOAD_TOO_LARGE, detail));
+        }
+        // Nearly every body comes in one piece, which is then not copied.
+        whole = if whole.is_empty() { part } else { [whole, part].concat().into() };
+    }
+    Ok(whole)
+}
+
+async fn discard(mut body: Body) {
+    let mut seen = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > DRAIN_MAX {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_recognised_by_its_media_type() {
+        let is = |value: &'static str| {
+            is_json(&HeaderMap::from_iter([(header::CONTENT_TYPE, value.parse().unwrap())]))
+        };
+        assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
+        assert!(!is("text/plain") && !is("application/jsonp") && !is(""));
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,102 @@
+//! Headers of a purchase: `Idempotency-Key`, `Prefer`, `X-User-Id`, `traceparent`.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use shared::domain::{IdempotencyKey, UserId};
+use shared::telemetry::is_traceparent;
+
+use super::WAIT_S_MAX;
+use crate::problem::Faults;
+
+/// The client's key for this attempt to buy.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Faults> {
+    text(headers, "Idempotency-Key", |text| IdempotencyKey::parse(text))
+}
+
+/// The buyer, where a header names them.
+pub(super) fn user_id(headers: &HeaderMap) -> Result<Option<UserId>, Faults> {
+    text(headers, "X-User-Id", |text| UserId::parse(text))
+}
+
+/// The client's trace. One that cannot be read is as good as none (W3C Trace Context, 3.2.2).
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<Box<str>> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    is_traceparent(text).then(|| text.into())
+}
+
+/// How long the client would have the answer held back (RFC 7240, section 4.3), cut to
+/// [`WAIT_S_MAX`]. What cannot be read is no preference (section 2).
+pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
+    headers.get_all("prefer").iter().find_map(|value| {
+        value.to_str().ok()?.split(',').find_map(|preference| {
+            let (name, value) = preference.split(';').next()?.split_once('=')?;
+            if !name.trim().eq_ignore_ascii_case("wait") {
+                return None;
+            }
+            wait_of(value.trim().trim_matches('"'))
+        })
+    })
+}
+
+/// Whole seconds, cut to [`WAIT_S_MAX`].
+pub(super) fn wait_of(text: &str) -> Option<Duration> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    // More digits than a number holds are a long wait all the same.
+    digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX).min(WAIT_S_MAX)))
+}
+
+fn text<T, E: std::fmt::Display>(
+    headers: &HeaderMap,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, Faults> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Faults::one(name, "is given more than once"));
+    }
+    let text = std::str::from_utf8(value.as_bytes());
+    let text = text.map_err(|_| Faults::one(name, "must be UTF-8"))?;
+    parse(text).map(Some).map_err(|error| Faults::one(name, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(values: &[&'static str]) -> Option<u64> {
+        let headers = values.iter().map(|v| ("prefer".parse().unwrap(), v.parse().unwrap()));
+        preferred_wait(&headers.collect()).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_wait_is_found_among_other_preferences() {
+        assert_eq!(wait(&["wait=5"]), Some(5));
+        assert_eq!(wait(&["respond-async, Wait = \"7\"; x=1"]), Some(7));
+        assert_eq!(wait(&["return=minimal", "wait=3"]), Some(3));
+        assert_eq!(wait(&["wait=99999999999999999999"]), Some(WAIT_S_MAX));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_preference() {
+        assert_eq!(wait(&["wait=soon", "wait", "await=5", "wait=-1", "wait=1.5"]), None);
+        assert_eq!(wait(&[]), None);
+    }
+
+    #[test]
+    fn a_key_is_given_once_and_visible() {
+        let key = |values: &[&'static str]| {
+            let headers = values.iter().map(|v| {
+                ("idempotency-key".parse().unwrap(), {
+                    axum::http::HeaderValue::from_bytes(v.as_bytes()).unwrap()
+                })
+            });
+            idempotency_key(&headers.collect())
+        };
+        assert!(key(&["k-1"]).unwrap().is_some());
+        assert!(key(&[]).unwrap().is_none());
+        assert!(key(&[""]).is_err() && key(&["a b"]).is_err() && key(&["é"]).is_err());
+        assert!(key(&["a", "b"]).is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! Parsing at the door: what comes in is checked here, once, and every fault is listed. Inside
+//! there is nothing left to check.
+
+mod body;
+mod fields;
+mod headers;
+mod path;
+mod product;
+mod purchase;
+mod query;
+mod raw;
+pub mod schema;
+mod tracking_ids;
+
+pub use body::JsonBody;
+pub use fields::Fields;
+pub use path::{ProductPath, TrackingPath};
+pub use product::{ChangeForm, new_product, restock};
+pub use purchase::{BuyForm, PurchaseForm};
+pub use query::{Page, Wait};
+pub use tracking_ids::TrackingIds;
+
+/// Longest wait for an outcome, in seconds; longer ones are cut to it.
+pub const WAIT_S_MAX: u64 = 30;

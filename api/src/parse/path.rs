@@ -1,0 +1,66 @@
+//! Names in paths.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use shared::domain::{ProductId, ProductRef, Sku, TrackingId};
+
+use crate::problem::{Faults, Problem};
+use crate::state::Shared;
+
+/// `{product}`: digits are a product number, all else is a SKU.
+#[derive(Debug)]
+pub struct ProductPath(pub ProductRef);
+
+impl FromRequestParts<Shared> for ProductPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let text = segment(parts, app, "product").await?;
+        product(&text).map(Self).map_err(|fault| Faults::one("product", fault).into())
+    }
+}
+
+/// `{trackingId}`.
+#[derive(Debug)]
+pub struct TrackingPath(pub TrackingId);
+
+impl FromRequestParts<Shared> for TrackingPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let text = segment(parts, app, "trackingId").await?;
+        text.parse().map(Self).map_err(|error: shared::domain::tracking::InvalidTrackingId| {
+            Faults::one("trackingId", error.to_string()).into()
+        })
+    }
+}
+
+fn product(text: &str) -> Result<ProductRef, &'static str> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        let number = text.parse().map_err(|_| "must be a product number or a SKU")?;
+        return ProductId::parse(number).map(ProductRef::Id).map_err(|error| error.0);
+    }
+    Sku::parse(text).map(ProductRef::Sku).map_err(|error| error.0)
+}
+
+async fn segment(parts: &mut Parts, app: &Shared, name: &'static str) -> Result<String, Problem> {
+    let params = RawPathParams::from_request_parts(parts, app).await;
+    let found = params.ok().and_then(|params| {
+        params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    });
+    found.ok_or_else(|| Faults::one(name, "must be UTF-8, percent-encoded").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_a_number_and_all_else_a_sku() {
+        assert_eq!(product("7"), Ok(ProductRef::Id(ProductId(7))));
+        assert_eq!(product("7a"), Ok(ProductRef::Sku(Sku::parse("7a").unwrap())));
+        for text in ["0", "99999999999999999999", "a b", "-1!"] {
+            assert!(product(text).is_err(), "{text}");
+        }
+    }
+}

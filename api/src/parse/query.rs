@@ -1,0 +1,93 @@
+//! Query parameters.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use shared::domain::ProductId;
+
+use super::headers;
+use crate::problem::{Faults, Problem};
+use crate::state::Shared;
+
+/// Products in a page where the client does not say.
+const PAGE_DEFAULT: usize = 50;
+/// Products in a page at most.
+const PAGE_MAX: usize = 200;
+
+/// How long the answer is held back for an outcome: `?wait=`, else `Prefer: wait=`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wait {
+    /// At most so long; zero answers at once.
+    pub limit: Duration,
+    /// The wish came as a preference, which the answer confirms.
+    pub preferred: bool,
+}
+
+impl FromRequestParts<Shared> for Wait {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        if let Some(text) = parameters(parts)?.get("wait") {
+            let fault = "must be whole seconds, 30 at most";
+            let limit = headers::wait_of(text).ok_or_else(|| Faults::one("wait", fault))?;
+            return Ok(Self { limit, preferred: false });
+        }
+        let preferred = headers::preferred_wait(&parts.headers);
+        Ok(Self { limit: preferred.unwrap_or_default(), preferred: preferred.is_some() })
+    }
+}
+
+/// A page of products: `?limit=` of them with numbers above `?after=`.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// 1 to 200, 50 where the client does not say.
+    pub limit: usize,
+    /// The last product of the page before; 0 for the first page.
+    pub after: ProductId,
+}
+
+impl FromRequestParts<Shared> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let parameters = parameters(parts)?;
+        let mut faults = Faults::default();
+        let limit = match parameters.get("limit").map(|text| text.parse()) {
+            None => PAGE_DEFAULT,
+            Some(Ok(limit @ 1..=PAGE_MAX)) => limit,
+            Some(_) => {
+                faults.note("limit", format!("must be an integer from 1 to {PAGE_MAX}"));
+                PAGE_DEFAULT
+            }
+        };
+        let after = match parameters.get("after").map(|text| text.parse()) {
+            None => 0,
+            Some(Ok(after @ 0..)) => after,
+            Some(_) => {
+                faults.note("after", "must be the number of a product");
+                0
+            }
+        };
+        faults.or(Some(Self { limit, after: ProductId(after) })).map_err(Problem::from)
+    }
+}
+
+/// The query's parameters by name. Unknown ones are ignored.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn parameters(parts: &Parts) -> Result<Parameters, Faults> {
+    if parts.uri.query().is_none() {
+        return Ok(Parameters(vec![]));
+    }
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    query
+        .map(|Query(pairs)| Parameters(pairs))
+        .map_err(|_| Faults::one("query", "must be percent-encoded UTF-8"))
+}

@@ -1,0 +1,106 @@
+//! Request bodies as the OpenAPI document describes them. They are read by hand, so that every fault
+//! can be listed.
+#![allow(dead_code)]
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// What to buy, how many of it, for whom. Exactly one of `productId` and `sku` (or `skuId`) names
+/// the product.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct PurchaseBody {
+    /// The product by number.
+    #[schema(minimum = 1, example = 1)]
+    product_id: Option<i64>,
+    /// The product by the shop's own name.
+    #[schema(max_length = 64, pattern = "^(?!\\d+$)[A-Za-z0-9._-]+$")]
+    sku: Option<String>,
+    /// Another name of `sku`.
+    sku_id: Option<String>,
+    /// Units, up to the configured maximum.
+    #[schema(minimum = 1, maximum = 100, example = 1)]
+    quantity: u32,
+    /// The buyer: a string, or an integer that stands for its digits.
+    #[schema(value_type = String, max_length = 128, example = "u-1")]
+    user_id: Value,
+}
+
+/// The buyer, where neither a token nor `X-User-Id` names them.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct BuyBody {
+    /// A string, or an integer that stands for its digits.
+    #[schema(value_type = String, max_length = 128, example = "u-1")]
+    user_id: Value,
+}
+
+/// Tracking IDs, 500 at most.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct TrackingIdsBody {
+    /// The IDs.
+    #[schema(max_items = 500)]
+    tracking_ids: Vec<uuid::Uuid>,
+}
+
+/// A new product with its first stock.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct NewProductBody {
+    /// The shop's own name of it; never all digits.
+    #[schema(max_length = 64, example = "PHONE-15-PRO")]
+    sku: String,
+    /// What it is called.
+    #[schema(max_length = 200, example = "Phone 15 Pro")]
+    name: String,
+    /// What it is.
+    #[schema(max_length = 4000)]
+    description: Option<String>,
+    /// Where the shop files it.
+    #[schema(max_length = 100, example = "phones")]
+    category: Option<String>,
+    /// A picture: `https://…`, `http://…` or a path.
+    #[schema(max_length = 2000)]
+    image_url: Option<String>,
+    /// What it costs, as a decimal string.
+    #[schema(example = "999.99")]
+    base_price: String,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
+    /// Units there are.
+    #[schema(minimum = 0, maximum = 1_000_000_000, example = 100)]
+    total_inventory: i64,
+    /// Units one user may buy outside sales; null or left out means no limit.
+    #[schema(minimum = 1, example = 2)]
+    per_user_limit: Option<u32>,
+}
+
+/// Changes to a product. What is left out stays as it is; something must be given.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductChangeBody {
+    /// What it is called.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// What it is.
+    #[schema(max_length = 4000)]
+    description: Option<String>,
+    /// What it costs, as a decimal string of its currency; `price` is read as the same.
+    #[schema(example = "899.99")]
+    base_price: Option<String>,
+    /// False: nothing of it is sold.
+    active: Option<bool>,
+    /// Units one user may buy outside sales; null removes the limit.
+    #[schema(minimum = 1)]
+    per_user_limit: Option<u32>,
+}
+
+/// Units to add; negative withdraws unsold ones.
+#[derive(ToSchema)]
+pub struct RestockBody {
+    /// Not 0.
+    #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = 50)]
+    quantity: i64,
+}

@@ -1,0 +1,121 @@
+//! The problem document of RFC 9457.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::kind::Kind;
+
+/// A problem on its way to the client. As a response it is only a status; [`crate::edge`], which
+/// knows the path, writes the document.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    details: Map<String, Value>,
+    retry_after_s: Option<u64>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+/// The body of every answer that is not a success (`application/problem+json`).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemDocument {
+    /// A reference to what the code means, relative to this server.
+    #[schema(example = "/docs#OUT_OF_STOCK")]
+    r#type: String,
+    /// What the code means, the same text every time.
+    #[schema(example = "Too few units are available")]
+    title: &'static str,
+    /// The HTTP status code.
+    #[schema(example = 409)]
+    status: u16,
+    /// What happened this time, for people.
+    #[schema(value_type = String, example = "Only 3 units are neither held nor sold.")]
+    detail: Cow<'static, str>,
+    /// The path that was asked.
+    #[schema(example = "/api/v1/async/purchase")]
+    instance: String,
+    /// A stable word for programs.
+    #[schema(example = "OUT_OF_STOCK")]
+    code: &'static str,
+    /// More for programs: `faults` of an invalid request, the `trackingId` of a recorded refusal.
+    #[schema(value_type = Object)]
+    details: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of this kind with what happened this time.
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        // A 503 or 429 always says when to come back.
+        let retry_after_s = matches!(kind.status.as_u16(), 429 | 503).then_some(1);
+        Self { kind, detail: detail.into(), details: Map::new(), retry_after_s, header: None }
+    }
+
+    /// A problem about which there is nothing more to say than its title.
+    pub fn plain(kind: Kind) -> Self {
+        Self::new(kind, kind.title)
+    }
+
+    /// Adds an entry to `details`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    /// Says after how many seconds a retry makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// What kind of problem it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The whole answer, for a request of the path `instance`. Headers that are already set (such as
+    /// `Allow`) stay.
+    pub fn render(self, instance: &str, mut headers: HeaderMap) -> Response {
+        let document = ProblemDocument {
+            r#type: format!("/docs#{}", self.kind.code),
+            title: self.kind.title,
+            status: self.kind.status.as_u16(),
+            detail: self.detail,
+            instance: instance.to_owned(),
+            code: self.kind.code,
+            details: self.details,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let problem_json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem_json);
+        headers.remove(header::CONTENT_LENGTH);
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
+        }
+        (self.kind.status, headers, body).into_response()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

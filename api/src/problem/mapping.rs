@@ -1,0 +1,119 @@
+//! Every error that can reach a client, and what the client is told of it. What the log is told is
+//! decided where the error arose.
+
+use serde_json::json;
+use shared::domain::{Reason, TrackingId};
+use shared::pipeline::admit::AdmitError;
+use shared::pipeline::conclude::ConcludeError;
+use shared::pipeline::group_commit::LineError;
+use shared::pipeline::track::TrackError;
+use shared::ports::LedgerError;
+use tracing::debug;
+
+use super::document::Problem;
+use super::fault::Faults;
+use super::kind::{self, Kind};
+use crate::levels::LevelError;
+
+const TRY_AGAIN: &str = "Nothing was promised. Try again; with the same Idempotency-Key a retry \
+                         is never a second purchase.";
+
+impl Problem {
+    /// A refusal by a rule.
+    pub fn refused(reason: Reason) -> Self {
+        Self::plain(Kind::of_reason(reason))
+    }
+
+    /// A refusal that was recorded under `id`.
+    pub fn recorded(reason: Reason, id: TrackingId) -> Self {
+        Self::refused(reason).with("trackingId", id.to_string())
+    }
+
+    /// A purchase that is not done for now, and may be tried again.
+    pub fn try_again(kind: Kind) -> Self {
+        Self::new(kind, TRY_AGAIN)
+    }
+}
+
+impl From<Faults> for Problem {
+    fn from(faults: Faults) -> Self {
+        let faults = faults.all();
+        let texts: Vec<_> = faults.iter().map(|f| format!("{}: {}", f.field, f.fault)).collect();
+        Self::new(kind::INVALID_REQUEST, texts.join("; ")).with("faults", json!(faults))
+    }
+}
+
+impl From<AdmitError> for Problem {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Refused(reason) => Self::refused(reason),
+            AdmitError::Unavailable(why) => {
+                debug!(why, "not accepted");
+                Self::try_again(kind::UNAVAILABLE)
+            }
+            AdmitError::Overloaded => Self::try_again(kind::OVERLOADED),
+        }
+    }
+}
+
+impl From<ConcludeError> for Problem {
+    fn from(error: ConcludeError) -> Self {
+        debug!(%error, "not concluded");
+        match error {
+            ConcludeError::Line(LineError::Full) => Self::try_again(kind::OVERLOADED),
+            ConcludeError::Ledger(_) | ConcludeError::Line(_) | ConcludeError::Late(_) => {
+                Self::try_again(kind::UNAVAILABLE)
+            }
+        }
+    }
+}
+
+impl From<TrackError> for Problem {
+    fn from(error: TrackError) -> Self {
+        match error {
+            TrackError::NeverIssued => Self::plain(kind::PURCHASE_NOT_FOUND),
+            TrackError::Ledger(error) => error.into(),
+            TrackError::Line(error) => error.into(),
+        }
+    }
+}
+
+impl From<LevelError> for Problem {
+    fn from(error: LevelError) -> Self {
+        match error {
+            LevelError::NoSuchProduct => Self::refused(Reason::ProductNotFound),
+            LevelError::Ledger(error) => error.into(),
+            LevelError::Line(error) => error.into(),
+        }
+    }
+}
+
+impl From<LineError> for Problem {
+    fn from(error: LineError) -> Self {
+        match error {
+            LineError::Full => Self::new(kind::OVERLOADED, "Too many reads are waiting."),
+            LineError::Closed => Self::plain(kind::UNAVAILABLE),
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Unavailable(why) => {
+                debug!(why, "the ledger did not answer");
+                Self::new(kind::UNAVAILABLE, "The ledger is away. Try again.")
+            }
+            LedgerError::Poison(why) => {
+                tracing::error!(why, "the ledger refused what the parser had let through");
+                Self::plain(kind::INTERNAL)
+            }
+            LedgerError::ProductNotFound => Self::refused(Reason::ProductNotFound),
+            LedgerError::SkuTaken => Self::plain(kind::SKU_TAKEN),
+            LedgerError::StockInUse { available } => {
+                let detail = format!("Only {available} units are neither held nor sold.");
+                Self::new(kind::STOCK_IN_USE, detail).with("available", available)
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Problems as the OpenAPI document lists them, one per status.
+
+use utoipa::ToResponse;
+
+use super::document::ProblemDocument;
+
+macro_rules! responses {
+    ($($name:ident = $description:literal;)+) => {
+        $(
+            #[doc = $description]
+            #[derive(ToResponse)]
+            #[response(description = $description, content_type = "application/problem+json")]
+            #[allow(dead_code)] // Never made: it only describes.
+            pub struct $name(ProblemDocument);
+        )+
+    };
+}
+
+responses! {
+    Invalid = "INVALID_REQUEST: every fault is listed in details.faults.";
+    Unauthenticated = "UNAUTHENTICATED: X-Api-Key is missing or wrong.";
+    NoSuchProduct = "PRODUCT_NOT_FOUND: there is no such product.";
+    NeverIssued = "PURCHASE_NOT_FOUND: this tracking ID was never issued.";
+    Refused = "A rule refuses it: OUT_OF_STOCK, LIMIT_REACHED, ALREADY_PURCHASED, SALE_NOT_STARTED, SALE_ENDED, SALE_CANCELLED, PRODUCT_INACTIVE. details.trackingId names the row where one was written.";
+    SkuTaken = "SKU_TAKEN: another product has this SKU.";
+    StockInUse = "STOCK_IN_USE: so many units cannot be withdrawn; details.available says how many can.";
+    TooLarge = "PAYLOAD_TOO_LARGE: the body is larger than 16 KiB (or as configured).";
+    NotJson = "UNSUPPORTED_MEDIA_TYPE: the body is not sent as application/json.";
+    KeyReused = "IDEMPOTENCY_KEY_REUSED: the key came with another request before.";
+    RateLimited = "RATE_LIMITED: too many purchases by this user; see Retry-After.";
+    NotNow = "UNAVAILABLE or OVERLOADED: nothing was promised; try again after Retry-After.";
+    Other = "Any other failure is a problem document too.";
+}

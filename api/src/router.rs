@@ -1,0 +1,68 @@
+//! Every route on one screen.
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use shared::domain::Reason;
+use tracing::error;
+use utoipa::OpenApi;
+use utoipa::openapi::extensions::Extensions;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::edge::{Edge, edge};
+use crate::meter::Meter;
+use crate::problem::{Kind, kind};
+use crate::routes::{
+    async_purchase, buy, docs, health, operators, products, purchases, queue, stock, sync_purchase,
+};
+use crate::state::Shared;
+
+/// The routes over `app`. What is not listed here is neither served nor documented.
+pub fn router(app: Shared) -> Router {
+    let (routes, mut openapi) = OpenApiRouter::with_openapi(docs::Contract::openapi())
+        // Purchases
+        .routes(routes!(async_purchase::submit))
+        .routes(routes!(sync_purchase::purchase))
+        .routes(routes!(buy::buy))
+        .routes(routes!(purchases::show))
+        .routes(routes!(purchases::query))
+        // Products
+        .routes(routes!(products::list, operators::create))
+        .routes(routes!(products::show, operators::change))
+        .routes(routes!(products::availability))
+        .routes(routes!(stock::stock))
+        .routes(routes!(operators::restock))
+        // Operations
+        .routes(routes!(operators::audit))
+        .routes(routes!(queue::status))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(docs::openapi))
+        .routes(routes!(docs::docs))
+        .split_for_parts();
+
+    openapi.extensions = Some(problem_codes());
+    match openapi.to_json() {
+        Ok(document) => drop(app.openapi.set(document.into())),
+        Err(error) => error!(%error, "the OpenAPI document cannot be written"),
+    }
+    let meter = Meter::new(openapi.paths.paths.keys());
+    let around = Arc::new(Edge { meter, timeout: app.http.request_timeout });
+    routes.with_state(app).layer(middleware::from_fn_with_state(around, edge))
+}
+
+/// All codes with status and title, for the page and for clients that generate their own list.
+fn problem_codes() -> Extensions {
+    let reasons = Reason::ALL.iter().map(|&reason| Kind::of_reason(reason));
+    let codes: Vec<_> = reasons
+        .chain(kind::ALL.iter().copied())
+        .map(|kind| {
+            serde_json::json!({
+                "code": kind.code, "status": kind.status.as_u16(), "title": kind.title,
+            })
+        })
+        .collect();
+    Extensions::builder().add("x-problem-codes", codes).build()
+}

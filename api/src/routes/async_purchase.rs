@@ -1,0 +1,121 @@
+//! The asynchronous purchase: 202 once the broker has it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::domain::{Status, Terms, Timestamp, TrackingId};
+use shared::pipeline::admit::{self, Admitted};
+
+use super::purchases;
+use crate::parse::schema::PurchaseBody;
+use crate::parse::{PurchaseForm, Wait};
+use crate::problem::{Problem, responses};
+use crate::state::{App, Shared};
+use crate::views::{Accepted, PurchaseView};
+
+/// Accepts a purchase
+///
+/// 202 means the broker has it; what becomes of it is found under `Location`. With `Prefer: wait=N`
+/// the answer is held back for up to N seconds and is then 200 with the outcome, where there is one.
+/// A retry with the same `Idempotency-Key` is the same purchase.
+#[utoipa::path(
+    post,
+    path = "/api/v1/async/purchase",
+    tag = "Purchases",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("Prefer" = Option<String>, Header, description = "wait=N: seconds, 30 at most"),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context, travels with the purchase"),
+    ),
+    request_body = PurchaseBody,
+    responses(
+        (status = 200, description = "Decided while the client waited", body = PurchaseView),
+        (status = 202, description = "The broker has it", body = Accepted, headers(
+            ("Location" = String, description = "Where to find out what became of it"),
+            ("Retry-After" = u64, description = "Seconds after which to look"),
+            ("Preference-Applied" = String, description = "wait=N, where a wait was asked for"),
+        )),
+        (status = 400, response = responses::Invalid),
+        (status = 404, response = responses::NoSuchProduct),
+        (status = 409, response = responses::Refused),
+        (status = 413, response = responses::TooLarge),
+        (status = 415, response = responses::NotJson),
+        (status = 422, response = responses::KeyReused),
+        (status = 429, response = responses::RateLimited),
+        (status = 503, response = responses::NotNow),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn submit(
+    State(app): State<Shared>,
+    PurchaseForm { request, wait }: PurchaseForm,
+) -> Result<Response, Problem> {
+    app.user_limits.check(&request.user_id)?;
+    let ticket = accept(&app, request).await?;
+    if wait.limit.is_zero() {
+        return Ok(ticket.answer(wait));
+    }
+    // The purchase is accepted: whatever goes wrong while waiting, the answer is 202.
+    match purchases::wait(&app, ticket.id, wait.limit).await {
+        Ok(tracked) if tracked.order.status.is_decided() => {
+            let catalogue = app.boards.catalogue.current();
+            let view = PurchaseView::new(ticket.id, &tracked, catalogue.as_deref());
+            Ok((applied(wait), Json(view)).into_response())
+        }
+        Ok(_) | Err(_) => Ok(ticket.answer(wait)),
+    }
+}
+
+/// What the client is given for an accepted purchase.
+struct Ticket {
+    id: TrackingId,
+    status: Status,
+    terms: Option<Terms>,
+    accepted_at: Timestamp,
+}
+
+async fn accept(app: &App, request: admit::Request) -> Result<Ticket, Problem> {
+    match app.admitter.admit(request).await? {
+        Admitted::Purchase(purchase) => {
+            let ticket = Ticket {
+                id: purchase.id,
+                status: Status::Queued,
+                terms: Some(purchase.terms.clone()),
+                accepted_at: purchase.accepted_at,
+            };
+            app.admitter.publish(purchase).await?;
+            Ok(ticket)
+        }
+        Admitted::Stored(order) => Ok(Ticket {
+            id: order.id,
+            status: order.status,
+            terms: order.terms.clone(),
+            accepted_at: order.accepted_at,
+        }),
+    }
+}
+
+impl Ticket {
+    fn answer(self, wait: Wait) -> Response {
+        let body = Accepted::new(self.id, self.status, self.terms.as_ref(), self.accepted_at);
+        let mut headers = applied(wait);
+        if let Ok(location) = HeaderValue::try_from(format!("/api/v1/purchases/{}", self.id)) {
+            headers.insert(header::LOCATION, location);
+        }
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        (StatusCode::ACCEPTED, headers, Json(body)).into_response()
+    }
+}
+
+/// Says how long the answer was held back at most (RFC 7240, section 3).
+pub(super) fn applied(wait: Wait) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if wait.preferred {
+        let applied = format!("wait={}", wait.limit.as_secs());
+        if let Ok(applied) = HeaderValue::try_from(applied) {
+            headers.insert(HeaderName::from_static("preference-applied"), applied);
+        }
+    }
+    headers
+}

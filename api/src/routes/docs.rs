@@ -1,0 +1,90 @@
+//! The contract, for machines and for people.
+//!
+//! The page is our own few lines: the usual viewers load their scripts from elsewhere, and this one
+//! must work on a machine with no way out.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::problem::{Problem, ProblemDocument, kind, responses};
+use crate::state::Shared;
+
+/// What the document says before its paths, which the router adds.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Doorbuster",
+        description = "Flash-sale purchases: the asynchronous way (202 and a tracking ID) and the \
+                       synchronous way (the outcome in the answer), one engine.",
+    ),
+    tags(
+        (name = "Purchases", description = "Buying, and finding out what became of it"),
+        (name = "Products", description = "What is for sale, and how much of it is left"),
+        (name = "Operators", description = "With X-Api-Key"),
+        (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
+    ),
+    components(
+        schemas(ProblemDocument, crate::problem::Fault),
+        responses(
+            responses::Invalid,
+            responses::Unauthenticated,
+            responses::NoSuchProduct,
+            responses::NeverIssued,
+            responses::Refused,
+            responses::SkuTaken,
+            responses::StockInUse,
+            responses::TooLarge,
+            responses::NotJson,
+            responses::KeyReused,
+            responses::RateLimited,
+            responses::NotNow,
+            responses::Other,
+        ),
+    ),
+    modifiers(&OperatorScheme),
+)]
+pub struct Contract;
+
+struct OperatorScheme;
+
+impl Modify for OperatorScheme {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let key = ApiKeyValue::with_description("X-Api-Key", "The operators' key");
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("operator", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
+}
+
+/// The contract as OpenAPI 3.1
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    tag = "Operations",
+    responses(
+        (status = 200, description = "This document", body = serde_json::Value),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn openapi(State(app): State<Shared>) -> Result<Response, Problem> {
+    let document = app.openapi.get().ok_or_else(|| Problem::plain(kind::INTERNAL))?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], document.clone()).into_response())
+}
+
+/// The contract as a page
+#[utoipa::path(
+    get,
+    path = "/docs",
+    tag = "Operations",
+    responses((status = 200, description = "A page", body = String, content_type = "text/html"))
+)]
+pub async fn docs() -> Response {
+    // The page may run its own lines and ask this server, nothing else.
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                  connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let policy = HeaderValue::from_static(policy);
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(include_str!("docs.html"))).into_response()
+}

@@ -1,0 +1,13 @@
+//! The routes: one file per action of a client.
+
+pub mod async_purchase;
+pub mod buy;
+mod conclude;
+pub mod docs;
+pub mod health;
+pub mod operators;
+pub mod products;
+pub mod purchases;
+pub mod queue;
+pub mod stock;
+pub mod sync_purchase;

@@ -1,0 +1,207 @@
+//! What operators do: add and change products, move stock, audit.
+//!
+//! Writes run in a task of their own: a client that goes away must not leave a transaction half
+//! way.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::domain::StockLevel;
+use shared::pipeline::audit::{AuditReport, audit as run_audit};
+use shared::ports::{BusMessage, StockUpdate, SyncMode};
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use super::products;
+use crate::operator::Operator;
+use crate::parse::schema::{NewProductBody, ProductChangeBody, RestockBody};
+use crate::parse::{ChangeForm, JsonBody, ProductPath, new_product, restock as parse_restock};
+use crate::problem::{Problem, kind, responses};
+use crate::state::{App, Shared};
+use crate::views::{Audit, Availability, ProductView};
+
+/// A gate or bus that takes longer is left to the next heartbeat.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Who is noted in `stock_movements`: there is one key, so operators are one.
+const WHO: &str = "operator";
+
+/// Adds a product
+#[utoipa::path(
+    post,
+    path = "/api/v1/products",
+    tag = "Operators",
+    security(("operator" = [])),
+    request_body = NewProductBody,
+    responses(
+        (status = 201, description = "Added", body = ProductView, headers(
+            ("Location" = String, description = "The product"),
+        )),
+        (status = 400, response = responses::Invalid),
+        (status = 401, response = responses::Unauthenticated),
+        (status = 409, response = responses::SkuTaken),
+        (status = 413, response = responses::TooLarge),
+        (status = 415, response = responses::NotJson),
+        (status = 503, response = responses::NotNow),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn create(
+    _: Operator,
+    State(app): State<Shared>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let new = new_product(&body)?;
+    let product = detached(&app, |app| async move {
+        let (product, level) = app.ports.ledger.create_product(&new).await?;
+        spread(&app, level).await;
+        look_again(&app).await;
+        info!(product = %product.id, sku = %product.sku, total = new.total, "product added");
+        Ok(product)
+    })
+    .await?;
+    let view = products::view(&app, &product).await?;
+    let location = HeaderValue::try_from(format!("/api/v1/products/{}", product.id));
+    let location = location.map(|location| [(header::LOCATION, location)]).ok();
+    Ok((StatusCode::CREATED, location, Json(view)).into_response())
+}
+
+/// Changes a product
+#[utoipa::path(
+    patch,
+    path = "/api/v1/products/{product}",
+    tag = "Operators",
+    security(("operator" = [])),
+    params(("product" = String, Path, description = "A product number or a SKU")),
+    request_body = ProductChangeBody,
+    responses(
+        (status = 200, description = "Changed", body = ProductView),
+        (status = 400, response = responses::Invalid),
+        (status = 401, response = responses::Unauthenticated),
+        (status = 404, response = responses::NoSuchProduct),
+        (status = 413, response = responses::TooLarge),
+        (status = 415, response = responses::NotJson),
+        (status = 503, response = responses::NotNow),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn change(
+    _: Operator,
+    State(app): State<Shared>,
+    ProductPath(named): ProductPath,
+    JsonBody(body): JsonBody,
+) -> Result<Json<ProductView>, Problem> {
+    let form = ChangeForm::read(&body)?;
+    let change = form.check(&*app.product(&named).await?)?;
+    let product = detached(&app, |app| async move {
+        let (product, level) = app.ports.ledger.change_product(&named, &change).await?;
+        spread(&app, level).await;
+        look_again(&app).await;
+        info!(product = %product.id, ?change, "product changed");
+        Ok(product)
+    })
+    .await?;
+    products::view(&app, &product).await.map(Json)
+}
+
+/// Moves stock
+///
+/// Adds units, or withdraws unsold ones; never below what is held or sold.
+#[utoipa::path(
+    post,
+    path = "/api/v1/products/{product}/restock",
+    tag = "Operators",
+    security(("operator" = [])),
+    params(("product" = String, Path, description = "A product number or a SKU")),
+    request_body = RestockBody,
+    responses(
+        (status = 200, description = "Moved", body = Availability),
+        (status = 400, response = responses::Invalid),
+        (status = 401, response = responses::Unauthenticated),
+        (status = 404, response = responses::NoSuchProduct),
+        (status = 409, response = responses::StockInUse),
+        (status = 413, response = responses::TooLarge),
+        (status = 415, response = responses::NotJson),
+        (status = 503, response = responses::NotNow),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn restock(
+    _: Operator,
+    State(app): State<Shared>,
+    ProductPath(named): ProductPath,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Availability>, Problem> {
+    let delta = parse_restock(&body)?;
+    let product = app.product(&named).await?;
+    detached(&app, move |app| async move {
+        let level = app.ports.ledger.restock(&named, delta, WHO).await?;
+        spread(&app, level).await;
+        info!(product = %level.product_id, delta, total = level.counts.total, "stock moved");
+        Ok(())
+    })
+    .await?;
+    products::availability_of(&app, &product).await.map(Json)
+}
+
+/// Audits
+///
+/// Does the ledger add up, and does the gate agree with it? In a live sale the gate may differ for
+/// a moment.
+#[utoipa::path(
+    get,
+    path = "/api/v1/admin/audit",
+    tag = "Operators",
+    security(("operator" = [])),
+    responses(
+        (status = 200, description = "The account", body = Audit),
+        (status = 401, response = responses::Unauthenticated),
+        (status = 503, response = responses::NotNow),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn audit(_: Operator, State(app): State<Shared>) -> Result<Json<AuditReport>, Problem> {
+    let report =
+        detached(
+            &app,
+            |app| async move { Ok(run_audit(&*app.ports.ledger, &*app.ports.gate).await?) },
+        );
+    report.await.map(Json)
+}
+
+/// Runs `work` to its end, whether or not the client stays.
+async fn detached<T, W, F>(app: &Shared, work: W) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    W: FnOnce(Shared) -> F,
+    F: Future<Output = Result<T, Problem>> + Send + 'static,
+{
+    let task = tokio::spawn(work(Arc::clone(app)));
+    task.await.unwrap_or_else(|_| Err(Problem::plain(kind::INTERNAL)))
+}
+
+/// Shows an operator's write everywhere: here at once, elsewhere now or with the next heartbeat.
+async fn spread(app: &App, level: StockLevel) {
+    let levels = [level];
+    app.boards.stock.apply(&levels);
+    let update = StockUpdate { stock: levels.to_vec(), heartbeat: None };
+    let message = [BusMessage::Stock(Arc::new(update))];
+    let (gate, bus) = tokio::join!(
+        timeout(PATIENCE, app.ports.gate.sync(&levels, SyncMode::Newer)),
+        timeout(PATIENCE, app.ports.bus.publish(&message)),
+    );
+    if !matches!((gate, bus), (Ok(Ok(())), Ok(Ok(())))) {
+        debug!(product = %level.product_id, "the next heartbeat will spread it");
+    }
+}
+
+/// Brings the own catalogue up to date, so that the client sees what it wrote.
+async fn look_again(app: &App) {
+    if let Err(error) = app.boards.catalogue.look_again(&*app.ports.ledger).await {
+        debug!(%error, "the next heartbeat will bring the catalogue");
+    }
+}

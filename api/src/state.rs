@@ -1,0 +1,134 @@
+//! What every request shares.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::body::Bytes;
+use metrics_exporter_prometheus::PrometheusHandle;
+use shared::boards::Boards;
+use shared::config::{Config, Http, Limits};
+use shared::domain::{Product, ProductRef};
+use shared::pipeline::admit::{self, Admitter};
+use shared::pipeline::conclude::Concluder;
+use shared::pipeline::group_commit::Bounds;
+use shared::pipeline::key::KeyRing;
+use shared::pipeline::relay::Relay;
+use shared::pipeline::settle::Settler;
+use shared::pipeline::track::Tracker;
+use shared::ports::{LedgerClock, Ports};
+use tokio_util::sync::CancellationToken;
+
+use crate::levels::Levels;
+use crate::limits::UserLimits;
+use crate::operator::OperatorKey;
+use crate::problem::Problem;
+use crate::readiness::Readiness;
+use crate::sampler::Sampler;
+
+/// The state as handlers are given it.
+pub type Shared = Arc<App>;
+
+/// One instance of the API.
+pub struct App {
+    /// The technologies.
+    pub ports: Ports,
+    /// Catalogue, stock and outcomes in memory.
+    pub boards: Arc<Boards>,
+    /// Issues and checks tracking IDs.
+    pub keys: Arc<KeyRing>,
+    /// The ledger's time.
+    pub clock: Arc<LedgerClock>,
+    /// Accepts purchases.
+    pub admitter: Admitter,
+    /// Concludes synchronous ones.
+    pub concluder: Concluder,
+    /// Looks them up.
+    pub tracker: Tracker,
+    /// Reads stock.
+    pub levels: Levels,
+    /// Purchases per user and second.
+    pub user_limits: UserLimits,
+    /// Who may use operator routes.
+    pub operator_key: OperatorKey,
+    /// What the purchase queue looked like a moment ago.
+    pub sampler: Sampler,
+    /// Whether purchases can be accepted.
+    pub readiness: Readiness,
+    /// Renders the metrics of this process, where it collects any.
+    pub metrics: Option<PrometheusHandle>,
+    /// The contract; the router writes it when it has seen every route.
+    pub openapi: OnceLock<Bytes>,
+    /// Bounds of the listener.
+    pub http: Http,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Set when the program is asked to stop: nobody waits for an outcome any more.
+    pub draining: CancellationToken,
+}
+
+impl App {
+    /// An instance over `ports` that hands its announcements to `relay`. Must be called within a
+    /// runtime: it starts the lines in which purchases wait.
+    pub fn new(
+        ports: Ports,
+        config: &Config,
+        metrics: Option<PrometheusHandle>,
+        relay: Relay,
+        draining: CancellationToken,
+    ) -> Self {
+        let boards = Arc::new(Boards::new(config.boards.outcomes_max, config.boards.fresh));
+        let keys = Arc::new(KeyRing::from_config(&config.tracking));
+        let clock = Arc::new(LedgerClock::new(Arc::clone(&ports.clock)));
+        let parts = admit::Parts {
+            boards: Arc::clone(&boards),
+            keys: Arc::clone(&keys),
+            clock: Arc::clone(&clock),
+            ledger: Arc::clone(&ports.ledger),
+            queue: Arc::clone(&ports.queue),
+            idempotency: Arc::clone(&ports.idempotency),
+        };
+        let settler = Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay);
+        Self {
+            admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
+            concluder: Concluder::new(
+                settler,
+                Arc::clone(&boards),
+                settle_bounds(config),
+                config.settle.timeout,
+            ),
+            tracker: Tracker::new(
+                Arc::clone(&boards),
+                Arc::clone(&keys),
+                Arc::clone(&ports.ledger),
+            ),
+            levels: Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock)),
+            user_limits: UserLimits::new(config.limits.per_user_per_second),
+            operator_key: OperatorKey::new(&config.admin),
+            sampler: Sampler::default(),
+            readiness: Readiness::default(),
+            metrics,
+            openapi: OnceLock::new(),
+            http: config.http.clone(),
+            limits: config.limits.clone(),
+            draining,
+            boards,
+            keys,
+            clock,
+            ports,
+        }
+    }
+
+    /// The product that a request names.
+    pub async fn product(&self, product: &ProductRef) -> Result<Arc<Product>, Problem> {
+        Ok(self.admitter.product(product).await?)
+    }
+}
+
+fn admit_bounds(config: &Config) -> Bounds {
+    let admit = &config.admit;
+    Bounds { line_max: admit.line_max, batch_max: admit.batch_max, rounds: admit.rounds }
+}
+
+fn settle_bounds(config: &Config) -> Bounds {
+    let settle = &config.settle;
+    Bounds { line_max: settle.line_max, batch_max: settle.batch_max, rounds: settle.rounds }
+}

@@ -1,0 +1,11 @@
+//! What clients are shown: every response body, with its schema.
+
+mod operations;
+mod product;
+mod purchase;
+mod schema;
+mod text;
+
+pub use operations::{Alive, Audit, QueueView};
+pub use product::{Availability, ProductPage, ProductView, StockView};
+pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};

@@ -1,0 +1,23 @@
+//! Schemas of values whose types belong to the domain, which knows nothing of OpenAPI.
+
+use shared::domain::{Reason, Status};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+fn words(words: impl Iterator<Item = &'static str>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
+}
+
+/// Where an order stands.
+pub(super) fn status() -> Object {
+    words(Status::ALL.iter().map(|status| status.as_str()))
+        .description(Some("QUEUED and PARKED are not decided yet."))
+        .build()
+}
+
+/// Why a purchase was refused, or null.
+pub(super) fn reason() -> Object {
+    words(Reason::ALL.iter().map(|reason| reason.as_str()))
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some("Why it was refused; null unless it was."))
+        .build()
+}

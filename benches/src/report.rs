@@ -1,0 +1,196 @@
+//! What the run found, and whether that is as it must be.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::audit::Ledger;
+use crate::plan::Mode;
+use crate::run::Run;
+use crate::strike::Strike;
+use crate::tally::{Counts, Latency, Tally, sum};
+use crate::verdict;
+
+/// Everything about one stampede; the JSON of `--json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// True if `problems` is empty.
+    pub ok: bool,
+    /// What must not be, one sentence each.
+    pub problems: Vec<String>,
+    /// Part of every user ID and key of this run.
+    pub run: String,
+    /// The way the buyers took.
+    pub mode: Mode,
+    /// The instances that were asked.
+    pub urls: Vec<String>,
+    /// The product that was sold.
+    pub product_id: i64,
+    /// Buyers who came.
+    pub buyers: u64,
+    /// Units available before the first buyer.
+    pub stock: i64,
+    /// Units each buyer wanted.
+    pub quantity: i64,
+    /// Connections used.
+    pub connections: usize,
+    /// Whether purchases had an `Idempotency-Key`.
+    pub keys: bool,
+
+    /// 202 received.
+    pub accepted: u64,
+    /// Buyers who saw their purchase confirmed.
+    pub confirmed: u64,
+    /// Buyers who were refused, and why.
+    pub refused: Counts,
+    /// All of them.
+    pub refused_total: u64,
+    /// 202 given and not decided in time, or unknown to the shop afterwards.
+    pub lost: u64,
+    /// Purchases that wait for an operator.
+    pub parked: u64,
+    /// Buyers without a definite answer, and what they heard last.
+    pub failed: Counts,
+    /// All of them.
+    pub failed_total: u64,
+    /// Without keys: buyers whose connection broke before the answer.
+    pub unknown: u64,
+    /// Units sold beyond the stock.
+    pub oversold: i64,
+    /// Units left although buyers were refused for `OUT_OF_STOCK`.
+    pub undersold: i64,
+    /// Units confirmed to buyers that the ledger did not sell.
+    pub phantom: i64,
+    /// Units sold that no buyer was told about.
+    pub undelivered: i64,
+    /// Tracking IDs given to more than one buyer.
+    pub duplicate_tracking_ids: u64,
+    /// Buyers who were shown somebody else's purchase.
+    pub mixed_up: u64,
+    /// Requests repeated because a connection broke.
+    pub retries_connection: u64,
+    /// Requests repeated after 429 or 5xx.
+    pub retries_busy: u64,
+    /// Requests without a key repeated although the first may have counted.
+    pub repeated_unsafely: u64,
+
+    /// From the first request to the moment the last confirmation was seen; `None` if not sold out.
+    pub sell_out_ms: Option<f64>,
+    /// The same, to the server's `decidedAt`; comparable only where the clocks agree.
+    pub sell_out_decided_ms: Option<f64>,
+    /// From the first request to the last answer.
+    pub sending_ms: f64,
+    /// From the first request to the last outcome.
+    pub elapsed_ms: f64,
+    /// Answers in `sending_ms`.
+    pub answers_per_s: f64,
+    /// 202 in `sending_ms`.
+    pub accepted_per_s: f64,
+    /// Outcomes in `elapsed_ms`.
+    pub settled_per_s: f64,
+    /// `ack_*_ms`, `outcome_*_ms`, `settle_*_ms`: see [`LATENCIES`].
+    #[serde(flatten)]
+    pub latency_ms: BTreeMap<String, f64>,
+
+    /// The ledger afterwards.
+    pub ledger: Ledger,
+    /// What `--at-half` did; `None` without it, or where half was never sold.
+    pub strike: Option<Strike>,
+}
+
+/// The latencies of a report: prefix in JSON, and what it is. All include a buyer's retries, as the
+/// buyer feels them, but the last.
+pub const LATENCIES: [(&str, &str); 3] = [
+    ("ack", "answer to the request"),
+    ("outcome", "outcome seen by the buyer"),
+    ("settle", "accepted to decided (server)"),
+];
+
+/// The percentiles of a report: part of the name in JSON, and which.
+pub const PERCENTILES: [(&str, f64); 5] =
+    [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9), ("max", 100.0)];
+
+impl Report {
+    pub(crate) fn new(run: &Run, strike: Option<Strike>, ledger: Ledger) -> Self {
+        let mut tally = run.tally();
+        let plan = &run.plan;
+        let stock = run.before.available;
+        let sold = ledger.sold - run.before.sold;
+        let confirmed_units = plan.units(tally.confirmed);
+        let is_sold_out = tally.confirmed > 0 && stock - confirmed_units < plan.quantity;
+        let refused_for_stock = tally.refused.contains_key("OUT_OF_STOCK");
+        let was_undersold = refused_for_stock && ledger.available >= plan.quantity;
+        let refused_total = sum(&tally.refused);
+        let outcomes = tally.confirmed + refused_total + tally.parked;
+        let mut report = Self {
+            ok: false,
+            problems: Vec::new(),
+            run: run.id.clone(),
+            mode: plan.mode,
+            urls: plan.urls.clone(),
+            product_id: run.product,
+            buyers: plan.buyers,
+            stock,
+            quantity: plan.quantity,
+            connections: plan.connections,
+            keys: plan.keys,
+            accepted: tally.accepted,
+            confirmed: tally.confirmed,
+            refused: tally.refused.clone(),
+            refused_total,
+            lost: tally.lost,
+            parked: tally.parked,
+            failed: tally.failed.clone(),
+            failed_total: sum(&tally.failed),
+            unknown: tally.unknown,
+            oversold: (sold - stock).max(0),
+            undersold: if was_undersold { ledger.available } else { 0 },
+            phantom: (confirmed_units - sold).max(0),
+            undelivered: (sold - confirmed_units).max(0),
+            duplicate_tracking_ids: tally.duplicates(),
+            mixed_up: tally.mixed_up,
+            retries_connection: tally.retries_connection,
+            retries_busy: tally.retries_busy,
+            repeated_unsafely: tally.repeated_unsafely,
+            sell_out_ms: is_sold_out.then(|| ms(tally.last_confirmed)),
+            sell_out_decided_ms: tally
+                .last_decided_at
+                .filter(|_| is_sold_out)
+                .map(|at| (at - run.began_at).num_milliseconds() as f64),
+            sending_ms: ms(tally.last_answer),
+            elapsed_ms: ms(tally.last_outcome.max(tally.last_answer)),
+            answers_per_s: per_second(tally.acknowledged.len(), tally.last_answer),
+            accepted_per_s: per_second(tally.accepted, tally.last_answer),
+            settled_per_s: per_second(outcomes, tally.last_outcome),
+            latency_ms: latencies(&tally),
+            ledger,
+            strike,
+        };
+        report.problems = verdict::problems(&report, plan, tally.ended());
+        report.ok = report.problems.is_empty();
+        report
+    }
+}
+
+fn latencies(tally: &Tally) -> BTreeMap<String, f64> {
+    let measured: [&Latency; 3] = [&tally.acknowledged, &tally.outcome, &tally.settled];
+    let mut latencies = BTreeMap::new();
+    for ((prefix, _), latency) in LATENCIES.iter().zip(measured) {
+        let Some(values) = latency.at(PERCENTILES.map(|(_, percentile)| percentile)) else {
+            continue;
+        };
+        for ((name, _), value) in PERCENTILES.iter().zip(values) {
+            latencies.insert(format!("{prefix}_{name}_ms"), value);
+        }
+    }
+    latencies
+}
+
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn per_second(count: u64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { (count as f64 / time.as_secs_f64()).round() }
+}

@@ -1,0 +1,263 @@
+//! A shop in memory that speaks the HTTP contract, and can be dishonest in one way at a time.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+#![allow(clippy::result_large_err, reason = "an early answer is a whole response")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) const API_KEY: &str = "operators-only";
+pub(crate) const PRODUCT: i64 = 7;
+
+/// What is wrong with the seller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seller {
+    Honest,
+    /// Sells five units that there are not.
+    Oversells,
+    /// Never decides its third 202.
+    Forgets,
+    /// Denies its third 202.
+    Denies,
+    /// Confirms units that the ledger does not have as sold.
+    Invents,
+    /// Refuses with units left.
+    Undersells,
+    /// Gives its first tracking ID to its second buyer too.
+    Repeats,
+}
+
+/// How the front treats the purchases that come to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    Steady,
+    /// Takes the purchase, then breaks the connection in the middle of the answer, for every one.
+    Breaks,
+    /// Answers each key's first request 503 with `Retry-After: 1`.
+    BusyAtFirst,
+}
+
+#[derive(Debug, Clone)]
+struct Order {
+    id: Uuid,
+    user_id: String,
+    status: &'static str,
+    asked: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    pub(crate) stock: i64,
+    pub(crate) sold: i64,
+    by_key: HashMap<String, Uuid>,
+    orders: HashMap<Uuid, Order>,
+    pub(crate) purchases_seen: Vec<(&'static str, Option<String>)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Shop {
+    seller: Seller,
+    books: Arc<Mutex<Books>>,
+}
+
+#[derive(Clone)]
+struct Entrance {
+    shop: Shop,
+    front: Front,
+    name: &'static str,
+}
+
+impl Shop {
+    pub(crate) fn new(seller: Seller) -> Self {
+        Self { seller, books: Arc::default() }
+    }
+
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// Opens a front on a free port and gives its URL.
+    pub(crate) async fn open(&self, name: &'static str, front: Front) -> String {
+        let router = axum::Router::new()
+            .route("/api/v1/products", post(create))
+            .route("/api/v1/products/{id}/availability", get(availability))
+            .route("/api/v1/admin/audit", get(audit))
+            .route("/api/v1/async/purchase", post(buy_async))
+            .route("/api/v1/sync/purchase", post(buy_sync))
+            .route("/api/v1/purchases/query", post(query))
+            .with_state(Entrance { shop: self.clone(), front, name });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        url
+    }
+}
+
+impl Books {
+    /// Decides one purchase; the same key is the same purchase.
+    fn buy(&mut self, seller: Seller, key: Option<&str>, user_id: &str) -> Order {
+        if let Some(id) = key.and_then(|key| self.by_key.get(key)) {
+            return self.orders[id].clone();
+        }
+        let stock = match seller {
+            Seller::Oversells => self.stock + 5,
+            Seller::Undersells => self.stock - 5,
+            _ => self.stock,
+        };
+        let confirmed = self.sold < stock;
+        self.sold += i64::from(confirmed);
+        let status = if confirmed { "CONFIRMED" } else { "REJECTED" };
+        let id = Uuid::from_u128(self.orders.len() as u128 + 1);
+        let order = Order { id, user_id: user_id.to_owned(), status, asked: 0 };
+        self.orders.insert(order.id, order.clone());
+        if let Some(key) = key {
+            self.by_key.insert(key.to_owned(), order.id);
+        }
+        order
+    }
+}
+
+fn problem(status: u16, code: &str) -> Response {
+    let body = json!({"type": "about:blank", "status": status, "code": code, "details": {}});
+    (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
+}
+
+fn is_operator(headers: &HeaderMap) -> bool {
+    headers.get("x-api-key").is_some_and(|key| key == API_KEY)
+}
+
+async fn create(
+    State(entrance): State<Entrance>,
+    headers: HeaderMap,
+    Json(product): Json<Value>,
+) -> Response {
+    if !is_operator(&headers) {
+        return problem(401, "UNAUTHENTICATED");
+    }
+    entrance.shop.books().stock = product["totalInventory"].as_i64().unwrap();
+    (StatusCode::CREATED, Json(json!({"productId": PRODUCT, "sku": product["sku"]})))
+        .into_response()
+}
+
+async fn availability(State(entrance): State<Entrance>, Path(id): Path<i64>) -> Response {
+    if id != PRODUCT {
+        return problem(404, "PRODUCT_NOT_FOUND");
+    }
+    let (stock, sold) = entrance.shop.counts();
+    Json(json!({"productId": id, "availableCount": stock - sold, "reservedCount": 0,
+        "soldCount": sold, "totalInventory": stock}))
+    .into_response()
+}
+
+async fn audit(State(entrance): State<Entrance>, headers: HeaderMap) -> Response {
+    if !is_operator(&headers) {
+        return problem(401, "UNAUTHENTICATED");
+    }
+    let (stock, sold) = entrance.shop.counts();
+    Json(json!({"products": [{"productId": PRODUCT, "total": stock, "available": stock - sold,
+        "reserved": 0, "sold": sold, "version": 1, "conserved": true, "ordersMatch": true,
+        "gate": {"free": stock - sold, "version": 1}, "gateMatches": true}],
+        "parked": 0, "deadLetters": 0, "outbox": 0, "healthy": true}))
+    .into_response()
+}
+
+impl Shop {
+    /// What the ledger claims.
+    fn counts(&self) -> (i64, i64) {
+        let books = self.books();
+        let invented = i64::from(self.seller == Seller::Invents && books.sold > 0);
+        (books.stock, books.sold - invented)
+    }
+}
+
+/// What comes of one request to buy before mode matters: an order, or an answer already.
+fn enter(entrance: &Entrance, headers: &HeaderMap, purchase: &Value) -> Result<Order, Response> {
+    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap());
+    let mut books = entrance.shop.books();
+    let seen = (entrance.name, key.map(str::to_owned));
+    let is_first = !books.purchases_seen.contains(&seen);
+    books.purchases_seen.push(seen);
+    if entrance.front == Front::BusyAtFirst && is_first {
+        let mut busy = problem(503, "OVERLOADED");
+        busy.headers_mut().insert("retry-after", 1.into());
+        return Err(busy);
+    }
+    assert_eq!(purchase["productId"], PRODUCT);
+    let order = books.buy(entrance.shop.seller, key, purchase["userId"].as_str().unwrap());
+    if entrance.front == Front::Breaks {
+        let cut: [Result<Bytes, std::io::Error>; 2] =
+            [Ok(Bytes::from_static(b"{\"accepted\":")), Err(std::io::ErrorKind::Other.into())];
+        return Err(Body::from_stream(futures::stream::iter(cut)).into_response());
+    }
+    Ok(order)
+}
+
+async fn buy_async(
+    State(entrance): State<Entrance>,
+    headers: HeaderMap,
+    Json(purchase): Json<Value>,
+) -> Response {
+    let mut order = match enter(&entrance, &headers, &purchase) {
+        Ok(order) => order,
+        Err(answer) => return answer,
+    };
+    if entrance.shop.seller == Seller::Repeats && order.id == Uuid::from_u128(2) {
+        order.id = Uuid::from_u128(1);
+    }
+    let body = json!({"accepted": true, "trackingId": order.id, "status": "QUEUED"});
+    (StatusCode::ACCEPTED, Json(body)).into_response()
+}
+
+async fn buy_sync(
+    State(entrance): State<Entrance>,
+    headers: HeaderMap,
+    Json(purchase): Json<Value>,
+) -> Response {
+    match enter(&entrance, &headers, &purchase) {
+        Ok(order) if order.status == "CONFIRMED" => Json(shown(&order)).into_response(),
+        Ok(_) => problem(409, "OUT_OF_STOCK"),
+        Err(answer) => answer,
+    }
+}
+
+fn shown(order: &Order) -> Value {
+    let reason = (order.status == "REJECTED").then_some("OUT_OF_STOCK");
+    json!({"trackingId": order.id, "orderId": order.id, "status": order.status, "reason": reason,
+        "userId": order.user_id, "acceptedAt": "2026-01-01T00:00:00.000Z",
+        "decidedAt": "2026-01-01T00:00:00.250Z"})
+}
+
+/// Every order is still queued when it is asked for the first time.
+async fn query(State(entrance): State<Entrance>, Json(query): Json<Value>) -> Response {
+    let ids: Vec<Uuid> = serde_json::from_value(query["trackingIds"].clone()).unwrap();
+    assert!(ids.len() <= 500, "{} IDs in one query", ids.len());
+    let (mut purchases, mut unknown) = (Vec::new(), Vec::new());
+    let third = Uuid::from_u128(3);
+    let mut books = entrance.shop.books();
+    for id in ids {
+        if id == third && entrance.shop.seller == Seller::Denies {
+            unknown.push(id);
+            continue;
+        }
+        let order = books.orders.get_mut(&id).expect("an ID that was never given out");
+        order.asked += 1;
+        let is_queued =
+            order.asked == 1 || (id == third && entrance.shop.seller == Seller::Forgets);
+        let mut purchase = shown(order);
+        if is_queued {
+            purchase["status"] = "QUEUED".into();
+            purchase["decidedAt"] = Value::Null;
+        }
+        purchases.push(purchase);
+    }
+    Json(json!({"purchases": purchases, "unknown": unknown})).into_response()
+}

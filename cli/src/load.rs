@@ -1,0 +1,101 @@
+//! `doorbuster load`: lets a crowd loose on a shop and audits what came of it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use loadgen::{Mode, Plan};
+
+/// What kind of load.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Load {
+    /// N buyers for a limited stock; exits 1 if anything is lost, oversold or doesn't add up
+    Stampede(Stampede),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Way {
+    /// 202 with a tracking ID that is followed to its end
+    Async,
+    /// The outcome is in the response
+    Sync,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "they are switches of a command line")]
+pub(crate) struct Stampede {
+    /// An instance of the API; repeat it to spread the load and to fail over
+    #[arg(long = "url", value_name = "URL", required = true)]
+    urls: Vec<String>,
+    /// How many buyers press "buy", once each
+    #[arg(long, default_value_t = 10_000)]
+    buyers: u64,
+    /// Units on sale; a new product is made with them
+    #[arg(long, required_unless_present = "product", conflicts_with = "product")]
+    stock: Option<i64>,
+    /// The way the buyers take
+    #[arg(long, value_enum, default_value_t = Way::Async)]
+    mode: Way,
+    /// Units each buyer wants
+    #[arg(long, default_value_t = 1)]
+    quantity: i64,
+    /// Keep-alive connections, each with one request under way at a time
+    #[arg(long, default_value_t = 256)]
+    connections: usize,
+    /// Sell what this product has left instead of making one; nobody else may be buying it
+    #[arg(long, value_name = "ID")]
+    product: Option<i64>,
+    /// The operators' API key
+    #[arg(long, value_name = "KEY", env = "DOORBUSTER__ADMIN__API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Send no Idempotency-Key: saves the API a Redis call, but a broken connection leaves a buyer
+    /// in doubt
+    #[arg(long)]
+    no_keys: bool,
+    /// Every buyer must have a definite answer within this time
+    #[arg(long, default_value_t = 120)]
+    timeout_s: u64,
+    /// Run a shell command, once, when half of the stock is sold ($`DOORBUSTER_SOLD` is the count)
+    #[arg(long, value_name = "COMMAND")]
+    at_half: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Stampede {
+    fn plan(self) -> Plan {
+        Plan {
+            urls: self.urls,
+            mode: match self.mode {
+                Way::Async => Mode::Async,
+                Way::Sync => Mode::Sync,
+            },
+            buyers: self.buyers,
+            stock: self.stock,
+            quantity: self.quantity,
+            connections: self.connections,
+            api_key: self.api_key.filter(|key| !key.is_empty()),
+            keys: !self.no_keys,
+            product: self.product,
+            timeout: Duration::from_secs(self.timeout_s),
+            at_half: self.at_half,
+            progress: true,
+        }
+    }
+}
+
+/// Runs the load; success only if everything is as it must be.
+pub(crate) fn run(load: Load) -> anyhow::Result<ExitCode> {
+    let Load::Stampede(options) = load;
+    let json = options.json;
+    // One thread: the other cores belong to the system under test.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(loadgen::stampede(options.plan()))?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,131 @@
+//! Restarts with purchases under way: of our programs and of each server. One test, since it stops
+//! servers that all the others would share; each part leaves them running.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use support::{Client, Server, Stack, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_accepted_is_lost_whatever_restarts() {
+    let stack = Stack::new().await;
+    worker_killed(&stack).await;
+    worker_drained(&stack).await;
+    api_restarted(&stack).await;
+    redis_killed(&stack).await;
+    postgres_away(&stack).await;
+    broker_killed(&stack).await;
+}
+
+/// Accepts purchases of a new product one after the other; what was promised.
+async fn accept(client: &Client, sku: &str, count: usize) -> (i64, Vec<String>) {
+    let product = client.add_product(sku, 1_000).await;
+    let mut promised = vec![];
+    for n in 0..count {
+        let answer = client.buy("async", product, &format!("u-{n}")).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        promised.push(answer.text("trackingId"));
+    }
+    (product, promised)
+}
+
+/// Every promise is kept, once each, and the books agree.
+async fn kept(stack: &Stack, client: &Client, product: i64, promised: &[String]) {
+    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
+    for id in promised {
+        let outcome = client.outcome(id).await;
+        *outcomes.entry(outcome["status"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    assert_eq!(outcomes, BTreeMap::from([("CONFIRMED".to_owned(), promised.len())]));
+    stack.healthy().await;
+    let availability = client.get(&format!("/api/v1/products/{product}/availability")).await;
+    assert_eq!(availability.body["soldCount"], promised.len(), "{availability:?}");
+}
+
+async fn worker_killed(stack: &Stack) {
+    let (_api, client) = stack.api().await;
+    let mut first = stack.worker();
+    let (product, mut promised) = accept(&client, "WORKER", 100).await;
+    first.kill();
+    for n in 0..100 {
+        promised.push(client.buy("async", product, &format!("v-{n}")).await.text("trackingId"));
+    }
+    let _second = stack.worker();
+    kept(stack, &client, product, &promised).await;
+}
+
+async fn worker_drained(stack: &Stack) {
+    let (_api, client) = stack.api().await;
+    let mut worker = stack.worker();
+    let (product, promised) = accept(&client, "DRAIN", 100).await;
+    assert!(worker.terminate().success(), "SIGTERM drains and exits 0");
+    let _next = stack.worker();
+    kept(stack, &client, product, &promised).await;
+}
+
+async fn api_restarted(stack: &Stack) {
+    let _worker = stack.worker();
+    let (mut api, client) = stack.api().await;
+    let (product, promised) = accept(&client, "API", 100).await;
+    api.kill();
+    let (mut next, client) = stack.api().await;
+    kept(stack, &client, product, &promised).await;
+    assert!(next.terminate().success(), "SIGTERM drains and exits 0");
+}
+
+/// An empty restart: the sale goes on from the ledger and the gate converges.
+async fn redis_killed(stack: &Stack) {
+    let _worker = stack.worker();
+    let (_api, client) = stack.api().await;
+    let (product, mut promised) = accept(&client, "REDIS", 20).await;
+    Server::Redis.kill();
+    for n in 0..20 {
+        promised.push(client.buy("async", product, &format!("v-{n}")).await.text("trackingId"));
+    }
+    let sync = client.buy("sync", product, "w-1").await;
+    assert_eq!(sync.status, 200, "{sync:?}");
+    promised.push(sync.text("trackingId"));
+    eventually("readyz names redis", async || {
+        let ready = client.get("/readyz").await;
+        (ready.status == 200 && ready.body["status"] == "degraded").then_some(())
+    })
+    .await;
+    Server::Redis.start();
+    kept(stack, &client, product, &promised).await;
+}
+
+/// 202s go on, the synchronous way answers 503, and all settle afterwards.
+async fn postgres_away(stack: &Stack) {
+    let _worker = stack.worker();
+    let (_api, client) = stack.api().await;
+    let (product, mut promised) = accept(&client, "POSTGRES", 20).await;
+    Server::Postgres.kill();
+    for n in 0..20 {
+        let answer = client.buy("async", product, &format!("v-{n}")).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        promised.push(answer.text("trackingId"));
+    }
+    let sync = client.buy("sync", product, "w-1").await;
+    assert_eq!((sync.status, sync.code()), (503, "UNAVAILABLE"), "{sync:?}");
+    assert!(sync.headers.contains_key("retry-after"));
+    let ready = client.get("/readyz").await;
+    assert_eq!((ready.status, &ready.body["status"]), (200, &json!("degraded")), "{ready:?}");
+    Server::Postgres.start();
+    kept(stack, &client, product, &promised).await;
+}
+
+/// A 202 is never given without the broker, and what it confirmed survives kill -9.
+async fn broker_killed(stack: &Stack) {
+    let (_api, client) = stack.api().await;
+    let (product, promised) = accept(&client, "BROKER", 50).await;
+    Server::RabbitMq.kill();
+    let refused = client.buy("async", product, "v-1").await;
+    assert_eq!((refused.status, refused.code()), (503, "UNAVAILABLE"), "{refused:?}");
+    assert_eq!(client.get("/readyz").await.status, 503);
+    Server::RabbitMq.start();
+    let _worker = stack.worker();
+    kept(stack, &client, product, &promised).await;
+}

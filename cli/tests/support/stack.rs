@@ -1,0 +1,70 @@
+//! A deployment: a database, a vhost and a Redis database of its own, APIs and workers over them.
+
+use serde_json::Value;
+
+use super::program::Program;
+use super::servers::Servers;
+use super::{API_KEY, Client, eventually};
+
+pub struct Stack {
+    pub servers: Servers,
+    environment: Vec<(String, String)>,
+}
+
+impl Stack {
+    /// Migrated and empty.
+    pub async fn new() -> Self {
+        let servers = Servers::new().await;
+        let mut environment = servers.environment();
+        environment.push(("DOORBUSTER__ADMIN__API_KEY".into(), API_KEY.into()));
+        environment.push(("DOORBUSTER__LOG__LEVEL".into(), "warn".into()));
+        let (status, _) = Program::run("doorbuster", &["migrate"], &environment);
+        assert!(status.success());
+        Self { servers, environment }
+    }
+
+    /// Starts an API on a free port and waits until it accepts purchases.
+    pub async fn api(&self) -> (Program, Client) {
+        let port = free_port();
+        let (program, client) = self.api_on(port);
+        ready(&client).await;
+        (program, client)
+    }
+
+    /// Starts an API on `port` without waiting.
+    pub fn api_on(&self, port: u16) -> (Program, Client) {
+        let addr = format!("127.0.0.1:{port}");
+        let mut environment = self.environment.clone();
+        environment.push(("DOORBUSTER__HTTP__ADDR".into(), addr.clone()));
+        let program = Program::start("doorbuster-api", &[], &environment);
+        (program, Client::new(format!("http://{addr}")))
+    }
+
+    pub fn worker(&self) -> Program {
+        Program::start("doorbuster-worker", &[], &self.environment)
+    }
+
+    /// `doorbuster audit --json`: exit code and report.
+    pub fn audit(&self) -> (bool, Value) {
+        let (status, text) = Program::run("doorbuster", &["audit", "--json"], &self.environment);
+        (status.success(), serde_json::from_str(&text).unwrap())
+    }
+
+    /// Waits until the audit finds nothing: gate, ledger and orders agree.
+    pub async fn healthy(&self) {
+        eventually("a healthy audit", async || self.audit().0.then_some(())).await;
+    }
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until purchases are accepted and every dependency is there.
+pub async fn ready(client: &Client) {
+    eventually("readiness", async || {
+        let answer = client.try_send("GET", "/readyz", &[], None).await?;
+        (answer.body["status"] == "ready").then_some(())
+    })
+    .await;
+}

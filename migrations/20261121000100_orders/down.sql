@@ -1,0 +1,2 @@
+drop table buyers;
+drop table orders;

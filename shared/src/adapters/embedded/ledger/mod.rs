@@ -1,0 +1,150 @@
+//! The embedded ledger: one mutex around the domain functions.
+//!
+//! It passes the same suite as PostgreSQL, keeps everything in memory and nothing beyond the
+//! process. Every call is over at once, so a `std` mutex is right, and none is held across an
+//! await.
+
+mod catalogue;
+mod outbox;
+mod settle;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use state::State;
+
+use crate::domain::{
+    Catalogue, IdempotencyKey, Order, Product, ProductId, ProductRef, Purchase, Sale, StockLevel,
+    TrackingId, TrackingKey, UserId,
+};
+use crate::ports::{
+    Announcement, Answer, Clock, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
+    ProductChange, Pulse, Recorded,
+};
+
+/// A ledger in memory.
+pub struct EmbeddedLedger {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    tracking_key: TrackingKey,
+}
+
+impl EmbeddedLedger {
+    /// An empty ledger with a tracking key of its own.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let tracking_key = TrackingKey::new(rand::random());
+        Self { state: Mutex::default(), clock, tracking_key }
+    }
+
+    /// Adds a sale as it is; for demonstrations and tests.
+    pub fn add_sale(&self, sale: Sale) {
+        self.state().add_sale(sale);
+    }
+
+    /// A panic in the middle of a change would be a defect; what was stored before it still holds,
+    /// as it would after the crash of a server.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Ledger for EmbeddedLedger {
+    /// The answers say which rows are worth a lock; here there is only one lock.
+    async fn record(
+        &self,
+        batch: &[Purchase],
+        _answers: &[Answer],
+    ) -> Result<Recorded, LedgerError> {
+        self.state().record(batch, self.clock.now())
+    }
+
+    async fn begin_attempt(&self, id: TrackingId) -> Result<u32, LedgerError> {
+        let mut state = self.state();
+        let attempts = state.attempts.entry(id).or_default();
+        *attempts += 1;
+        Ok(*attempts)
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<Option<Announcement>, LedgerError> {
+        Ok(self.state().park(letter, self.clock.now()))
+    }
+
+    async fn keep_dead_letter(&self, letter: &DeadLetter) -> Result<(), LedgerError> {
+        self.state().keep(letter);
+        Ok(())
+    }
+
+    async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
+        let state = self.state();
+        Ok(ids.iter().filter_map(|id| state.orders.get(id).cloned()).collect())
+    }
+
+    async fn order_by_key(
+        &self,
+        user_id: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Order>, LedgerError> {
+        let state = self.state();
+        let owner = state.keys.get(&(user_id.clone(), key.clone()));
+        Ok(owner.and_then(|(id, _)| state.orders.get(id).cloned()))
+    }
+
+    async fn catalogue(&self) -> Result<Catalogue, LedgerError> {
+        Ok(self.state().catalogue(self.clock.now()))
+    }
+
+    async fn pulse(&self) -> Result<Pulse, LedgerError> {
+        let (state, now) = (self.state(), self.clock.now());
+        let active = state.products.values().filter(|product| product.active);
+        let levels = active.filter_map(|product| state.level(product.id, now)).collect();
+        Ok(Pulse { now, catalogue_version: state.catalogue_version(), levels })
+    }
+
+    async fn stock(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, LedgerError> {
+        let (state, now) = (self.state(), self.clock.now());
+        Ok(products.iter().filter_map(|id| state.level(*id, now)).collect())
+    }
+
+    async fn tracking_key(&self) -> Result<TrackingKey, LedgerError> {
+        Ok(self.tracking_key.clone())
+    }
+
+    async fn lease_dues(&self, limit: usize) -> Result<Vec<Announcement>, LedgerError> {
+        Ok(self.state().lease(limit, self.clock.now()))
+    }
+
+    async fn clear_dues(&self, dues: &[DueId]) -> Result<(), LedgerError> {
+        let mut state = self.state();
+        for due in dues {
+            state.dues.remove(due);
+        }
+        Ok(())
+    }
+
+    async fn create_product(&self, new: &NewProduct) -> Result<(Product, StockLevel), LedgerError> {
+        self.state().create(new, self.clock.now())
+    }
+
+    async fn change_product(
+        &self,
+        product: &ProductRef,
+        change: &ProductChange,
+    ) -> Result<(Product, StockLevel), LedgerError> {
+        self.state().change(product, change, self.clock.now())
+    }
+
+    async fn restock(
+        &self,
+        product: &ProductRef,
+        delta: i64,
+        _who: &str,
+    ) -> Result<StockLevel, LedgerError> {
+        self.state().restock(product, delta, self.clock.now())
+    }
+
+    async fn audit(&self) -> Result<LedgerAudit, LedgerError> {
+        Ok(self.state().audit(self.clock.now()))
+    }
+}

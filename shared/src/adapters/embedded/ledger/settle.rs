@@ -1,0 +1,163 @@
+//! Settling a batch, and parking what cannot be settled.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+
+use super::state::{Due, ORDERS_MAX, State};
+use crate::domain::decide::ProductState;
+use crate::domain::{
+    Decision, Order, Purchase, Settled, Status, Timestamp, TrackingId, View, decide,
+};
+use crate::ports::{Announcement, DeadLetter, DueId, LedgerError, Recorded};
+
+/// As long as the settler that wrote a due has to pay it from memory.
+pub(super) const LEASE_MS: i64 = 5_000;
+
+impl State {
+    pub(super) fn record(
+        &mut self,
+        batch: &[Purchase],
+        now: Timestamp,
+    ) -> Result<Recorded, LedgerError> {
+        if self.orders.len() + batch.len() > ORDERS_MAX {
+            let full = format!("the embedded ledger is full ({ORDERS_MAX} orders)");
+            return Err(LedgerError::Unavailable(full));
+        }
+        // What PostgreSQL refuses with a data exception.
+        if let Some(purchase) = batch.iter().find(|purchase| !is_storable(purchase.accepted_at)) {
+            let id = purchase.id;
+            return Err(LedgerError::Poison(format!("{id} was accepted outside of time")));
+        }
+        let decision = decide(self.view(batch, now), batch);
+        self.apply(&decision);
+        for (purchase, settled) in batch.iter().zip(&decision.settled) {
+            self.attempts.remove(&purchase.id);
+            if *settled == Settled::Collision {
+                // Plain values always have a JSON form.
+                let body = serde_json::to_vec(purchase).unwrap_or_default();
+                let error = "the ID belongs to another order".into();
+                self.keep(&DeadLetter { order_id: None, body, error });
+            }
+        }
+        let Decision { settled, inserts, replays, taken, .. } = decision;
+        let orders: Vec<_> = inserts.into_iter().chain(replays).map(Arc::new).collect();
+        let announcement = (!orders.is_empty()).then(|| Announcement {
+            due: Some(self.owe(orders.iter().map(|order| order.id).collect(), vec![], now)),
+            levels: taken.keys().filter_map(|id| self.level(*id, now)).collect(),
+            orders,
+            dead_letters: Vec::new(),
+        });
+        Ok(Recorded { settled, announcement })
+    }
+
+    /// The part of the ledger that the batch asks for.
+    fn view(&self, batch: &[Purchase], now: Timestamp) -> View {
+        let mut view = View { now, ..View::default() };
+        for purchase in batch {
+            let terms = &purchase.terms;
+            let (product_id, user_id) = (terms.product_id, &terms.user_id);
+            let product = self.products.get(&product_id).zip(self.stock.get(&product_id));
+            view.products.extend(product.map(|(product, stock)| {
+                let (active, per_user_limit) = (product.active, product.per_user_limit);
+                (product_id, ProductState { counts: stock.counts, active, per_user_limit })
+            }));
+            let sale = terms.sale_id.and_then(|id| self.sales.get(&id));
+            view.sales.extend(sale.map(|sale| (sale.id, sale.clone())));
+            let buyer = (product_id, terms.sale_id, user_id.clone());
+            view.bought.extend(self.bought.get_key_value(&buyer).map(|(k, v)| (k.clone(), *v)));
+            let holder = (product_id, user_id.clone());
+            view.holders.extend(self.holders.contains_key(&holder).then_some(holder));
+            let order = self.orders.get(&purchase.id);
+            view.orders.extend(order.map(|order| (order.id, order.clone())));
+            if let Some(keyed) = &purchase.keyed {
+                let owner = (user_id.clone(), keyed.key.clone());
+                view.keys.extend(self.keys.get(&owner).map(|found| (owner, *found)));
+            }
+        }
+        view
+    }
+
+    fn apply(&mut self, decision: &Decision) {
+        for order in decision.inserts.iter().chain(&decision.replays) {
+            if let Some(terms) = &order.terms {
+                if let Some(keyed) = &order.keyed {
+                    let owner = (terms.user_id.clone(), keyed.key.clone());
+                    self.keys.insert(owner, (order.id, keyed.fingerprint));
+                }
+                if order.status == Status::Reserved {
+                    let holder = (terms.product_id, terms.user_id.clone());
+                    *self.holders.entry(holder).or_default() += 1;
+                }
+            }
+            self.orders.insert(order.id, order.clone());
+        }
+        for (id, taken) in &decision.taken {
+            if let Some(stock) = self.stock.get_mut(id) {
+                stock.counts.reserved += taken.reserved;
+                stock.counts.sold += taken.sold;
+                stock.version += 1;
+                debug_assert!(stock.counts.is_conserved(), "{id}: {:?}", stock.counts);
+            }
+        }
+        for (id, units) in &decision.sales {
+            if let Some(sale) = self.sales.get_mut(id) {
+                sale.taken += units;
+            }
+        }
+        for (buyer, units) in &decision.bought {
+            *self.bought.entry(buyer.clone()).or_default() += units;
+        }
+    }
+
+    /// Notes what is owed; leased to whoever made it due.
+    pub(super) fn owe(
+        &mut self,
+        orders: Vec<TrackingId>,
+        letters: Vec<usize>,
+        now: Timestamp,
+    ) -> DueId {
+        self.last_due += 1;
+        let due = DueId(self.last_due);
+        let leased_until = now.plus_millis(LEASE_MS);
+        self.dues.insert(due, Due { orders, letters, leased_until });
+        due
+    }
+
+    pub(super) fn park(&mut self, letter: &DeadLetter, now: Timestamp) -> Option<Announcement> {
+        if letter.order_id.is_some_and(|id| self.orders.contains_key(&id)) {
+            return None;
+        }
+        let order = letter.order_id.map(Order::parked);
+        let (index, is_new) = self.keep(letter);
+        if order.is_none() && !is_new {
+            return None;
+        }
+        let orders: Vec<_> = order.into_iter().map(Arc::new).collect();
+        for order in &orders {
+            self.attempts.remove(&order.id);
+            self.orders.insert(order.id, Order::clone(order));
+        }
+        let ids = orders.iter().map(|order| order.id).collect();
+        let due = Some(self.owe(ids, vec![index], now));
+        let dead_letters = vec![letter.clone()];
+        Some(Announcement { due, orders, levels: Vec::new(), dead_letters })
+    }
+
+    /// Keeps a letter; the same body again is the same letter. Answers its place and whether it
+    /// is new.
+    pub(super) fn keep(&mut self, letter: &DeadLetter) -> (usize, bool) {
+        match self.letters.iter().position(|kept| kept.body == letter.body) {
+            Some(index) => (index, false),
+            None => {
+                self.letters.push(letter.clone());
+                (self.letters.len() - 1, true)
+            }
+        }
+    }
+}
+
+/// A moment that can be shown as a date.
+fn is_storable(at: Timestamp) -> bool {
+    DateTime::from_timestamp_millis(at.millis()).is_some()
+}

@@ -1,0 +1,102 @@
+//! The tables, as maps.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::domain::decide::{BuyerKey, KeyOwner};
+use crate::domain::stock::SaleLeft;
+use crate::domain::{
+    Counts, IdempotencyKey, Order, Product, ProductId, Sale, SaleId, Sku, Status, StockLevel,
+    Timestamp, TrackingId, UserId,
+};
+use crate::ports::{DeadLetter, DueId, LedgerAudit, ProductAudit};
+
+/// Orders kept, some 400 bytes each. A ledger may forget nothing, so a full one says that it is.
+pub(super) const ORDERS_MAX: usize = 1_000_000;
+
+/// Inventory and history of a product.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stock {
+    pub(super) counts: Counts,
+    pub(super) version: i64,
+    /// Sum of all stock movements.
+    pub(super) moved: i64,
+}
+
+/// What is owed for a batch, as `outbox` has it.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub(super) orders: Vec<TrackingId>,
+    pub(super) letters: Vec<usize>,
+    pub(super) leased_until: Timestamp,
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) products: BTreeMap<ProductId, Product>,
+    pub(super) skus: HashMap<Sku, ProductId>,
+    pub(super) stock: HashMap<ProductId, Stock>,
+    pub(super) sales: BTreeMap<SaleId, Sale>,
+    pub(super) orders: HashMap<TrackingId, Order>,
+    pub(super) keys: HashMap<(UserId, IdempotencyKey), KeyOwner>,
+    /// Open holds by owner: holds of one user and product, counted.
+    pub(super) holders: HashMap<(ProductId, UserId), u32>,
+    pub(super) bought: HashMap<BuyerKey, u32>,
+    pub(super) attempts: HashMap<TrackingId, u32>,
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) dues: BTreeMap<DueId, Due>,
+    pub(super) last_due: i64,
+    pub(super) catalogue_changes: i64,
+}
+
+impl State {
+    /// PostgreSQL's begins with 1, too.
+    pub(super) fn catalogue_version(&self) -> i64 {
+        1 + self.catalogue_changes
+    }
+
+    /// The stock of a product, with what is left of its live sale.
+    pub(super) fn level(&self, product_id: ProductId, now: Timestamp) -> Option<StockLevel> {
+        let Stock { counts, version, .. } = *self.stock.get(&product_id)?;
+        let live = |sale: &&Sale| sale.product_id == product_id && sale.refusal(now).is_none();
+        let sale = self.sales.values().filter(live).find_map(|sale| {
+            Some(SaleLeft { sale_id: sale.id, sale_left: sale.quantity? - sale.taken })
+        });
+        Some(StockLevel { product_id, counts, version, sale })
+    }
+
+    pub(super) fn audit(&self, now: Timestamp) -> LedgerAudit {
+        let parked = self.orders.values().filter(|order| order.status == Status::Parked).count();
+        let products = self.products.keys().filter_map(|id| self.audit_of(*id, now)).collect();
+        LedgerAudit {
+            products,
+            parked: parked as i64,
+            dead_letters: self.letters.len() as i64,
+            dues: self.dues.len() as i64,
+        }
+    }
+
+    fn audit_of(&self, id: ProductId, now: Timestamp) -> Option<ProductAudit> {
+        let level = self.level(id, now)?;
+        let mut audit = ProductAudit {
+            level,
+            recomputed: Counts { total: self.stock.get(&id)?.moved, ..Counts::default() },
+            orders_taken: 0,
+            orders_rejected: 0,
+        };
+        for order in self.orders.values() {
+            let Some(terms) = order.terms.as_ref().filter(|terms| terms.product_id == id) else {
+                continue;
+            };
+            let units = i64::from(terms.quantity.units());
+            match order.status {
+                Status::Reserved | Status::Pending => audit.recomputed.reserved += units,
+                Status::Confirmed | Status::Fulfilled => audit.recomputed.sold += units,
+                Status::Rejected => audit.orders_rejected += 1,
+                _ => {}
+            }
+            audit.orders_taken += i64::from(order.status.takes_units());
+        }
+        Some(audit)
+    }
+}

@@ -1,0 +1,58 @@
+//! The two families: every port behind real servers, or behind memory.
+
+use std::sync::Arc;
+
+use super::embedded::{
+    EmbeddedBus, EmbeddedGate, EmbeddedIdempotencyMap, EmbeddedLedger, EmbeddedQueue,
+};
+use super::postgres::PostgresLedger;
+use super::rabbitmq::{Broker, InvalidUrl, RabbitBus, RabbitQueue};
+use super::redis::{RedisGate, RedisIdempotencyMap, RedisPool};
+use crate::config::Config;
+use crate::ports::{LedgerError, Ports, SystemClock};
+
+/// Messages that the embedded queue holds; more are refused, as a full broker does.
+const EMBEDDED_QUEUE_MAX: usize = 100_000;
+
+/// An address in the configuration cannot be used. Nothing is connected at this point.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// Not a PostgreSQL URL.
+    #[error("postgres.url: {0}")]
+    Postgres(LedgerError),
+    /// Not a Redis URL.
+    #[error("redis.url: {0}")]
+    Redis(String),
+    /// Not an AMQP URL.
+    #[error(transparent)]
+    RabbitMq(#[from] InvalidUrl),
+}
+
+/// PostgreSQL, Redis and RabbitMQ. None of them need be up: whoever is away is waited for.
+pub fn real(config: &Config) -> Result<Ports, WiringError> {
+    let redis = RedisPool::new(&config.redis).map_err(|e| WiringError::Redis(e.to_string()))?;
+    let redis = Arc::new(redis);
+    let broker = Broker::new(&config.rabbitmq)?;
+    let ledger = PostgresLedger::connect(&config.postgres).map_err(WiringError::Postgres)?;
+    Ok(Ports {
+        queue: Arc::new(RabbitQueue::new(broker.clone())),
+        gate: Arc::new(RedisGate::new(Arc::clone(&redis))),
+        idempotency: Arc::new(RedisIdempotencyMap::new(redis)),
+        ledger: Arc::new(ledger),
+        bus: Arc::new(RabbitBus::new(broker)),
+        clock: Arc::new(SystemClock),
+    })
+}
+
+/// Everything in memory: nothing installed, nothing that survives.
+pub fn embedded() -> Ports {
+    let clock = Arc::new(SystemClock);
+    Ports {
+        queue: Arc::new(EmbeddedQueue::new(EMBEDDED_QUEUE_MAX)),
+        gate: Arc::new(EmbeddedGate::default()),
+        idempotency: Arc::new(EmbeddedIdempotencyMap::default()),
+        ledger: Arc::new(EmbeddedLedger::new(clock.clone())),
+        bus: Arc::new(EmbeddedBus::new()),
+        clock,
+    }
+}

@@ -1,0 +1,232 @@
+//! One connection: TLS, time limits on both ends, settings.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use futures::future::BoxFuture;
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres::{Socket, config::Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::session::Session;
+use super::tap::{LastError, Tap};
+use crate::config;
+
+/// Everything needed to open a connection; made once.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    settings: String,
+}
+
+impl Connector {
+    /// Reads the URL. Opens nothing.
+    pub(super) fn new(settings: &config::Postgres) -> Result<Self, String> {
+        let mut config: Config =
+            settings.url.expose_secret().parse().map_err(|e| format!("postgres.url: {e}"))?;
+        if !config.get_hosts().iter().all(|host| matches!(host, Host::Tcp(_))) {
+            return Err("postgres.url: expected a host name (TCP), not a Unix socket".into());
+        }
+        let tls = match config.get_ssl_mode() {
+            SslMode::Require => Some(MakeRustlsConnect::new(tls_config()?)),
+            _ => None,
+        };
+        if config.get_application_name().is_none() {
+            config.application_name("doorbuster");
+        }
+        config
+            .connect_timeout(settings.connect_timeout)
+            // A server whose machine vanished is noticed within 15 s even between statements, and
+            // within the statement's own time limit plus a little while one is under way.
+            .keepalives(true)
+            .keepalives_idle(Duration::from_secs(5))
+            .keepalives_interval(Duration::from_secs(2))
+            .keepalives_retries(5)
+            .tcp_user_timeout(Duration::from_millis(
+                u64::from(settings.statement_timeout_ms) + 2_000,
+            ))
+            // "Direct" hands us the bare socket, on which `Listening` does the rest.
+            .ssl_mode(SslMode::Require)
+            .ssl_negotiation(SslNegotiation::Direct);
+        Ok(Self { config, tls, settings: session_settings(settings) })
+    }
+
+    /// Opens a connection for the daily work, with every guard set.
+    pub(super) async fn open(&self) -> Result<Session, String> {
+        let session = self.open_bare().await?;
+        let mut connection = session.connection();
+        connection.batch_execute(&self.settings).await.map_err(|e| e.to_string())?;
+        Ok(session)
+    }
+
+    /// Opens a connection without time limits, for migrations.
+    pub(super) async fn open_bare(&self) -> Result<Session, String> {
+        let last_error = LastError::default();
+        let listening = Listening { tls: self.tls.clone(), last_error: last_error.clone() };
+        // The config's own limit covers only TCP's part: a server that accepts and then says
+        // nothing must not hold us either.
+        let limit = self.config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(2));
+        let opening = async {
+            let (client, connection) = self.config.connect(listening).await.map_err(describe)?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection)
+                .await
+                .map_err(|e| e.to_string())
+        };
+        let connection =
+            tokio::time::timeout(limit, opening).await.map_err(|_| "no answer in time")??;
+        Ok(Session::new(connection, last_error))
+    }
+}
+
+/// tokio-postgres shows only the outermost error; the cause is what an operator needs.
+fn describe(error: tokio_postgres::Error) -> String {
+    match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+fn tls_config() -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
+        .map_err(|e| format!("postgres.url: TLS: {e}"))
+}
+
+/// The guards of a session, and settings that keep its plans right.
+///
+/// All our statements are point lookups. Their cached plans may have been made while tables were
+/// empty, when reading a whole table looks cheapest, and would then stay for the minute that a
+/// stampede takes. So a plan that reads whole tables is never an option, and statements that must
+/// (audit, recounts) say so. With those costs the JIT compiler would wake up, for nothing.
+fn session_settings(settings: &config::Postgres) -> String {
+    format!(
+        "set statement_timeout = {}; set lock_timeout = {}; \
+         set idle_in_transaction_session_timeout = {}; \
+         set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; \
+         set tcp_keepalives_count = 5; set tcp_user_timeout = {}; \
+         set plan_cache_mode = force_generic_plan; set jit = off; \
+         set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off",
+        settings.statement_timeout_ms,
+        settings.lock_timeout_ms,
+        settings.idle_in_transaction_timeout_ms,
+        settings.idle_in_transaction_timeout_ms,
+    )
+}
+
+/// Puts a [`Tap`] on every connection, under TLS or not.
+#[derive(Clone)]
+struct Listening {
+    tls: Option<MakeRustlsConnect>,
+    last_error: LastError,
+}
+
+struct ListeningConnect {
+    tls: Option<<MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect>,
+    last_error: LastError,
+}
+
+type Tls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl MakeTlsConnect<Socket> for Listening {
+    type Stream = Tap<Transport>;
+    type TlsConnect = ListeningConnect;
+    type Error = std::convert::Infallible;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<ListeningConnect, Self::Error> {
+        let connect = |tls: &mut MakeRustlsConnect| {
+            <MakeRustlsConnect as MakeTlsConnect<Socket>>::make_tls_connect(tls, host)
+        };
+        let tls = self.tls.as_mut().map(connect).transpose()?;
+        Ok(ListeningConnect { tls, last_error: self.last_error.clone() })
+    }
+}
+
+impl TlsConnect<Socket> for ListeningConnect {
+    type Stream = Tap<Transport>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Stream, BoxError>>;
+
+    fn connect(self, mut socket: Socket) -> Self::Future {
+        Box::pin(async move {
+            let transport = match self.tls {
+                None => Transport::Plain(socket),
+                Some(tls) => {
+                    // SSLRequest: length 8, code 80877103. "S" says yes.
+                    socket.write_all(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]).await?;
+                    if socket.read_u8().await? != b'S' {
+                        return Err("the server does not support TLS".into());
+                    }
+                    Transport::Tls(Box::new(tls.connect(socket).await?))
+                }
+            };
+            Ok(Tap::new(transport, self.last_error))
+        })
+    }
+}
+
+/// What the server's bytes come through.
+enum Transport {
+    Plain(Socket),
+    Tls(Box<Tls>),
+}
+
+impl TlsStream for Tap<Transport> {
+    fn channel_binding(&self) -> ChannelBinding {
+        match self.get_ref() {
+            Transport::Plain(_) => ChannelBinding::none(),
+            Transport::Tls(stream) => stream.channel_binding(),
+        }
+    }
+}
+
+/// Calls the same method of whichever stream there is.
+macro_rules! either {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Transport::Plain($stream) => $call,
+            Transport::Tls($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,74 @@
+//! Messages that could not be processed.
+
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Uuid as SqlUuid};
+
+use super::errors::Fault;
+use super::session::Session;
+use super::statement::{bind, command, query};
+use super::write;
+use crate::domain::Order;
+use crate::ports::{Announcement, DeadLetter};
+use std::sync::Arc;
+
+/// Parks the order of a letter; see [`crate::ports::Ledger::park`].
+pub(super) async fn park(
+    session: &Session,
+    letter: &DeadLetter,
+) -> Result<Option<Announcement>, Fault> {
+    let order = letter.order_id.map(Order::parked);
+    if write::insert(session, order.as_slice()).await? < order.iter().len() {
+        return Ok(None); // It has an outcome, or is parked already.
+    }
+    let (letter_id, is_new) = keep_new(session, letter).await?;
+    if order.is_none() && !is_new {
+        return Ok(None);
+    }
+    let orders: Vec<&Order> = order.iter().collect();
+    let due = write::owe(session, &orders, vec![letter_id]).await?;
+    Ok(Some(Announcement {
+        due: Some(due),
+        orders: order.into_iter().map(Arc::new).collect(),
+        levels: Vec::new(),
+        dead_letters: vec![letter.clone()],
+    }))
+}
+
+/// Keeps a letter, with the attempts that were made. The same body again is the same letter;
+/// answers its ID and whether it is new.
+async fn keep_new(session: &Session, letter: &DeadLetter) -> Result<(i64, bool), Fault> {
+    // A row that was updated carries the ID of the updating transaction in xmax, a new one zero.
+    let sql = "
+        with tried as (delete from settle_attempts where order_id = ? returning attempts)
+        insert into dead_letters (order_id, body, error, attempts)
+        values (?, ?, ?, coalesce((select attempts from tried), 0))
+        on conflict (sha256(body))
+        do update set order_id = coalesce(excluded.order_id, dead_letters.order_id)
+        returning id, xmax = 0";
+    let order_id = letter.order_id.map(|id| id.0);
+    let binds = (
+        bind::<Nullable<SqlUuid>, _>(order_id),
+        bind::<Nullable<SqlUuid>, _>(order_id),
+        bind::<Binary, _>(letter.body.as_slice()),
+        bind::<Text, _>(storable(&letter.error)),
+    );
+    session.row(query::<(BigInt, Bool), _>(sql, binds)).await
+}
+
+/// Keeps a letter that has no order.
+pub(super) async fn keep(session: &Session, letter: &DeadLetter) -> Result<(), Fault> {
+    let sql = "
+        insert into dead_letters (order_id, body, error) values (?, ?, ?)
+        on conflict (sha256(body)) do nothing";
+    let binds = (
+        bind::<Nullable<SqlUuid>, _>(letter.order_id.map(|id| id.0)),
+        bind::<Binary, _>(letter.body.as_slice()),
+        bind::<Text, _>(storable(&letter.error)),
+    );
+    session.execute(command(sql, binds)).await.map(drop)
+}
+
+/// PostgreSQL's texts cannot hold NUL, and an error may quote the message that caused it: nothing
+/// may keep a letter from being kept.
+fn storable(error: &str) -> String {
+    error.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,171 @@
+//! The port, method by method.
+//!
+//! Whatever holds locks runs as a task of its own, to its end: a transaction whose future is
+//! dropped with the client that waited for it would keep its locks until the server times out.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::connect::Connector;
+use super::errors::Fault;
+use super::pool::SessionPool;
+use super::record::{self, Batch};
+use super::suspects::Suspects;
+use super::transaction::transaction;
+use super::{audit, catalogue, dead_letters, outbox, reads};
+use crate::config;
+use crate::domain::{
+    Catalogue, IdempotencyKey, Order, Product, ProductId, ProductRef, Purchase, StockLevel,
+    TrackingId, TrackingKey, UserId,
+};
+use crate::ports::{
+    Announcement, Answer, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
+    ProductChange, Pulse, Recorded,
+};
+
+/// The ledger in PostgreSQL.
+pub struct PostgresLedger {
+    pool: SessionPool,
+    suspects: Arc<Suspects>,
+}
+
+impl PostgresLedger {
+    /// A ledger that connects when it is first used: the server need not be there yet. An error
+    /// means that the settings cannot work.
+    pub fn connect(settings: &config::Postgres) -> Result<Self, LedgerError> {
+        let connector = Connector::new(settings).map_err(LedgerError::Unavailable)?;
+        let pool = SessionPool::new(connector, settings);
+        Ok(Self { pool, suspects: Arc::default() })
+    }
+}
+
+/// Runs `work` to its end, whatever becomes of the caller.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<T, LedgerError> {
+    match tokio::spawn(work).await {
+        Ok(outcome) => outcome.map_err(LedgerError::from),
+        Err(error) => Err(LedgerError::Unavailable(format!("the ledger's task failed: {error}"))),
+    }
+}
+
+#[async_trait]
+impl Ledger for PostgresLedger {
+    async fn record(
+        &self,
+        batch: &[Purchase],
+        answers: &[Answer],
+    ) -> Result<Recorded, LedgerError> {
+        let (pool, suspects) = (self.pool.clone(), self.suspects.clone());
+        let batch = Batch { purchases: batch.to_vec(), answers: answers.to_vec() };
+        to_its_end(async move { record::record(&pool, &batch, &suspects).await }).await
+    }
+
+    async fn begin_attempt(&self, id: TrackingId) -> Result<u32, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(self.suspects.begin_attempt(&session, id).await?)
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<Option<Announcement>, LedgerError> {
+        let (pool, suspects, letter) = (self.pool.clone(), self.suspects.clone(), letter.clone());
+        to_its_end(async move {
+            let parked = transaction!(pool, |session| dead_letters::park(session, &letter))?;
+            suspects.forget(letter.order_id);
+            Ok(parked)
+        })
+        .await
+    }
+
+    async fn keep_dead_letter(&self, letter: &DeadLetter) -> Result<(), LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(dead_letters::keep(&session, letter).await?)
+    }
+
+    async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(reads::orders(&session, ids).await?)
+    }
+
+    async fn order_by_key(
+        &self,
+        user_id: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Order>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(reads::order_by_key(&session, user_id, key).await?)
+    }
+
+    async fn catalogue(&self) -> Result<Catalogue, LedgerError> {
+        let mut session = self.pool.get().await?;
+        session.begin_snapshot().await?;
+        let catalogue = reads::catalogue(&session).await;
+        Ok(session.finish(catalogue).await?)
+    }
+
+    async fn pulse(&self) -> Result<Pulse, LedgerError> {
+        let mut session = self.pool.get().await?;
+        session.begin_snapshot().await?;
+        let pulse = reads::pulse(&session).await;
+        Ok(session.finish(pulse).await?)
+    }
+
+    async fn stock(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(reads::stock(&session, products).await?)
+    }
+
+    async fn tracking_key(&self) -> Result<TrackingKey, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(reads::tracking_key(&session).await?)
+    }
+
+    async fn lease_dues(&self, limit: usize) -> Result<Vec<Announcement>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(outbox::lease(&session, limit).await?)
+    }
+
+    async fn clear_dues(&self, dues: &[DueId]) -> Result<(), LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(outbox::clear(&session, dues).await?)
+    }
+
+    async fn create_product(&self, new: &NewProduct) -> Result<(Product, StockLevel), LedgerError> {
+        let (pool, new) = (self.pool.clone(), new.clone());
+        to_its_end(async move { transaction!(pool, |session| catalogue::create(session, &new)) })
+            .await
+    }
+
+    async fn change_product(
+        &self,
+        product: &ProductRef,
+        change: &ProductChange,
+    ) -> Result<(Product, StockLevel), LedgerError> {
+        let (pool, product, change) = (self.pool.clone(), product.clone(), change.clone());
+        to_its_end(async move {
+            transaction!(pool, |session| catalogue::change(session, &product, &change))
+        })
+        .await
+    }
+
+    async fn restock(
+        &self,
+        product: &ProductRef,
+        delta: i64,
+        who: &str,
+    ) -> Result<StockLevel, LedgerError> {
+        let (pool, product, who) = (self.pool.clone(), product.clone(), who.to_owned());
+        to_its_end(async move {
+            transaction!(pool, |session| catalogue::restock(session, &product, delta, &who))
+        })
+        .await
+    }
+
+    async fn audit(&self) -> Result<LedgerAudit, LedgerError> {
+        let mut session = self.pool.get().await?;
+        session.begin_snapshot().await?;
+        let audit = audit::audit(&session).await;
+        Ok(session.finish(audit).await?)
+    }
+}

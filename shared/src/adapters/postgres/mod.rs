@@ -1,0 +1,36 @@
+//! PostgreSQL: the ledger.
+//!
+//! | file | what |
+//! |---|---|
+//! | `connect`, `tap`, `pool`, `session` | a connection: its guards, its errors, who uses it |
+//! | `statement`, `rows`, `errors`, `transaction` | SQL with types, columns, outage or poison |
+//! | `record`, `view`, `write`, `suspects` | settling a batch |
+//! | `reads`, `audit` | reading |
+//! | `catalogue`, `outbox`, `dead_letters` | the rest of the port |
+//! | `migrate` | the tables |
+//!
+//! Lock order everywhere: orders already there (by ID) → inventory (by ID) → sales → buyers →
+//! inserts → outbox.
+
+mod audit;
+mod catalogue;
+mod connect;
+mod dead_letters;
+mod errors;
+mod ledger;
+mod migrate;
+mod outbox;
+mod pool;
+mod reads;
+mod record;
+mod rows;
+mod session;
+mod statement;
+mod suspects;
+mod tap;
+mod transaction;
+mod view;
+mod write;
+
+pub use ledger::PostgresLedger;
+pub use migrate::migrate;

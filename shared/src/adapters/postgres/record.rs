@@ -1,0 +1,103 @@
+//! Settling a batch: one transaction around the pure decision, three round trips under the lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::errors::Fault;
+use super::pool::SessionPool;
+use super::session::Session;
+use super::suspects::Suspects;
+use super::transaction::transaction;
+use super::{view, write};
+use crate::domain::{ProductId, Purchase, Settled, decide};
+use crate::ports::{Announcement, Answer, Recorded};
+
+/// A batch with the gate's answers.
+pub(super) struct Batch {
+    pub(super) purchases: Vec<Purchase>,
+    pub(super) answers: Vec<Answer>,
+}
+
+impl Batch {
+    /// The products of the batch. Where the gate refused everything: the smallest quantity that it
+    /// refused, for if the ledger has less than that too, there is nothing to lock for.
+    fn products(&self) -> BTreeMap<ProductId, Option<i64>> {
+        let mut products = BTreeMap::new();
+        for (index, purchase) in self.purchases.iter().enumerate() {
+            let terms = &purchase.terms;
+            // An answer that is missing is one that we don't have.
+            let answer = self.answers.get(index).copied().unwrap_or(Answer::Unknown);
+            let refused = (answer == Answer::No).then_some(i64::from(terms.quantity.units()));
+            products
+                .entry(terms.product_id)
+                .and_modify(|least: &mut Option<i64>| {
+                    *least = least.zip(refused).map(|(a, b)| a.min(b));
+                })
+                .or_insert(refused);
+        }
+        products
+    }
+}
+
+/// Settles `batch`.
+pub(super) async fn record(
+    pool: &SessionPool,
+    batch: &Batch,
+    suspects: &Suspects,
+) -> Result<Recorded, Fault> {
+    // Products to lock although the gate refused everything; grows when a round is done again.
+    let mut insist = BTreeSet::new();
+    transaction!(pool, |session| settle(session, batch, suspects, &mut insist))
+        .inspect(|_| suspects.forget(batch.purchases.iter().map(|purchase| purchase.id)))
+}
+
+async fn settle(
+    session: &Session,
+    batch: &Batch,
+    suspects: &Suspects,
+    insist: &mut BTreeSet<ProductId>,
+) -> Result<Recorded, Fault> {
+    let products = batch.products();
+    view::lock_replayed(session, &batch.purchases).await?;
+
+    let refused = products.iter().filter(|(id, least)| least.is_some() && !insist.contains(id));
+    let mut counts = view::look(session, refused.map(|(id, _)| id.0).collect()).await?;
+    let worth_a_lock = |(id, least): (&ProductId, &Option<i64>)| match (least, counts.get(id)) {
+        // Refused by the gate, and the ledger has too little as well (or no such product).
+        (Some(least), Some(counts)) if counts.available() < *least => None,
+        (Some(_), None) if !insist.contains(id) => None,
+        _ => Some(id.0),
+    };
+    let to_lock: Vec<i64> = products.iter().filter_map(worth_a_lock).collect();
+    let locked = view::lock(session, to_lock).await?;
+    counts.extend(&locked);
+
+    let view = view::read(session, &batch.purchases, &counts).await?;
+    let decision = decide(view, &batch.purchases);
+
+    // Units are taken only under the lock. It can come to this when the gate refused a purchase
+    // and the counts rose between two looks.
+    let unlocked: Vec<_> =
+        decision.taken.keys().filter(|id| !locked.contains_key(id)).copied().collect();
+    if !unlocked.is_empty() {
+        insist.extend(unlocked);
+        return Err(Fault::Again("units of a product that was not locked".into()));
+    }
+
+    let collisions = batch.purchases.iter().zip(&decision.settled);
+    let collisions = collisions.filter(|(_, settled)| **settled == Settled::Collision);
+    let (due, levels, (), ()) = futures::try_join!(
+        write::orders(session, &decision),
+        write::stock(session, &decision),
+        write::collisions(session, collisions.map(|(purchase, _)| purchase).collect()),
+        suspects.clear(session, &batch.purchases),
+    )?;
+    let changed = decision.inserts.into_iter().chain(decision.replays);
+    let announcement = due.map(|due| Announcement {
+        due: Some(due),
+        orders: changed.map(Arc::new).collect(),
+        levels,
+        dead_letters: Vec::new(),
+    });
+    Ok(Recorded { settled: decision.settled, announcement })
+}

@@ -1,0 +1,236 @@
+//! What the ledger says, read before the decision.
+//!
+//! The locking read is a statement of its own, awaited before the others: at READ COMMITTED each
+//! statement sees what was committed when it began, so what is read after the lock is what the
+//! last holder of the lock left.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::errors::Fault;
+use super::rows::{self, OrderSql, SaleSql, order_columns, sale_columns};
+use super::session::Session;
+use super::statement::{bind, command, query};
+use crate::domain::decide::{BuyerKey, KeyOwner, ProductState};
+use crate::domain::{
+    Counts, Fingerprint, IdempotencyKey, Kind, Order, ProductId, Purchase, Sale, SaleId,
+    TrackingId, UserId, View,
+};
+
+type CountsSql = (BigInt, BigInt, BigInt, BigInt);
+
+fn counts(rows: Vec<(i64, i64, i64, i64)>) -> BTreeMap<ProductId, Counts> {
+    let counts = |(id, total, reserved, sold)| (ProductId(id), Counts { total, reserved, sold });
+    rows.into_iter().map(counts).collect()
+}
+
+/// Locks parked orders that are to be decided again: orders come before inventory in the order of
+/// locks that keeps settlers, sweepers and checkouts from waiting for each other in a circle.
+pub(super) async fn lock_replayed(session: &Session, batch: &[Purchase]) -> Result<(), Fault> {
+    let ids: Vec<Uuid> = batch.iter().filter(|p| p.replayed).map(|p| p.id.0).collect();
+    if !ids.is_empty() {
+        let sql = "select from orders where id = any(?) order by id for no key update";
+        session.execute(command(sql, (bind::<Array<SqlUuid>, _>(ids),))).await?;
+    }
+    Ok(())
+}
+
+/// Reads counts without a lock.
+pub(super) async fn look(
+    session: &Session,
+    products: Vec<i64>,
+) -> Result<BTreeMap<ProductId, Counts>, Fault> {
+    if products.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = "select product_id, total, reserved, sold from inventory where product_id = any(?)";
+    let read = query::<CountsSql, _>(sql, (bind::<Array<BigInt>, _>(products),));
+    session.rows(read).await.map(counts)
+}
+
+/// Locks inventory rows, in order, and reads their counts.
+pub(super) async fn lock(
+    session: &Session,
+    products: Vec<i64>,
+) -> Result<BTreeMap<ProductId, Counts>, Fault> {
+    if products.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = "select product_id, total, reserved, sold from inventory
+               where product_id = any(?) order by product_id for no key update";
+    let read = query::<CountsSql, _>(sql, (bind::<Array<BigInt>, _>(products),));
+    session.rows(read).await.map(counts)
+}
+
+/// Reads everything that the rules ask for, in one flight; `counts` are those already known.
+pub(super) async fn read(
+    session: &Session,
+    batch: &[Purchase],
+    counts: &BTreeMap<ProductId, Counts>,
+) -> Result<View, Fault> {
+    let (now, products, sales, bought, holders, orders, keys) = futures::try_join!(
+        session.row(query::<Timestamptz, _>("select clock_timestamp()", ())),
+        products(session, counts),
+        sales(session, batch),
+        bought(session, batch),
+        holders(session, batch),
+        orders(session, batch),
+        keys(session, batch),
+    )?;
+    let now = rows::from_pg(now);
+    Ok(View { now, products, sales, bought, holders, orders, keys })
+}
+
+async fn products(
+    session: &Session,
+    counts: &BTreeMap<ProductId, Counts>,
+) -> Result<HashMap<ProductId, ProductState>, Fault> {
+    let ids: Vec<i64> = counts.keys().map(|id| id.0).collect();
+    let sql = "select id, active, per_user_limit from products where id = any(?)";
+    let read = query::<(BigInt, Bool, Nullable<BigInt>), _>(sql, (bind::<Array<BigInt>, _>(ids),));
+    let rows: Vec<(i64, bool, Option<i64>)> = session.rows(read).await?;
+    let state = |(id, active, limit): (i64, bool, Option<i64>)| {
+        let counts = *counts.get(&ProductId(id))?;
+        let per_user_limit = limit.map(rows::to_u32);
+        Some((ProductId(id), ProductState { counts, active, per_user_limit }))
+    };
+    Ok(rows.into_iter().filter_map(state).collect())
+}
+
+async fn sales(session: &Session, batch: &[Purchase]) -> Result<HashMap<SaleId, Sale>, Fault> {
+    let ids: HashSet<i64> = batch.iter().filter_map(|p| Some(p.terms.sale_id?.0)).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = concat!(
+        "select ",
+        sale_columns!(),
+        " from sales s join products p on p.id = s.product_id where s.id = any(?)"
+    );
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let read = query::<SaleSql, _>(sql, (bind::<Array<BigInt>, _>(ids),));
+    let sales = session.rows(read).await?.into_iter().map(rows::sale);
+    sales.map(|sale| sale.map(|sale| (sale.id, sale))).collect()
+}
+
+/// Product, sale (0: none) and user of each purchase, as parameters.
+fn buyers(batch: &[Purchase]) -> (Vec<i64>, Vec<i64>, Vec<&str>) {
+    let mut keys: Vec<_> = batch
+        .iter()
+        .map(|purchase| {
+            let terms = &purchase.terms;
+            let sale = terms.sale_id.map_or(0, |id| id.0);
+            (terms.product_id.0, sale, terms.user_id.as_str())
+        })
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    columns.extend(keys);
+    columns
+}
+
+/// Units that buyers already have. Most products have no limit: the first condition spares them
+/// the lookups.
+async fn bought(session: &Session, batch: &[Purchase]) -> Result<HashMap<BuyerKey, u32>, Fault> {
+    let sql = "
+        with asked (product_id, sale_id, user_id) as (select * from unnest(?, ?, ?))
+        select b.product_id, b.sale_id, b.user_id, b.units
+        from asked join buyers b using (product_id, sale_id, user_id)
+        where exists (select from products where id = any(?) and per_user_limit is not null)
+            or exists (select from sales where id = any(?) and per_user_limit is not null)";
+    let (products, sales, users) = buyers(batch);
+    let read = query::<(BigInt, BigInt, Text, BigInt), _>(
+        sql,
+        (
+            bind::<Array<BigInt>, _>(products.clone()),
+            bind::<Array<BigInt>, _>(sales.clone()),
+            bind::<Array<Text>, _>(users),
+            bind::<Array<BigInt>, _>(distinct(products)),
+            bind::<Array<BigInt>, _>(distinct(sales)),
+        ),
+    );
+    let rows: Vec<(i64, i64, String, i64)> = session.rows(read).await?;
+    let owner = |(product, sale, user, units): (i64, i64, String, i64)| {
+        let sale = (sale != 0).then_some(SaleId(sale));
+        Some(((ProductId(product), sale, UserId::parse(user).ok()?), rows::to_u32(units)))
+    };
+    Ok(rows.into_iter().filter_map(owner).collect())
+}
+
+/// Who of the batch's buyers holds units now: asked by holds, and by a limit of one, which tells a
+/// buyer whether it was reached by buying or by holding.
+async fn holders(
+    session: &Session,
+    batch: &[Purchase],
+) -> Result<HashSet<(ProductId, UserId)>, Fault> {
+    let sql = "
+        with asked (product_id, user_id) as (select distinct * from unnest(?, ?))
+        select o.product_id, o.user_id
+        from asked join orders o using (product_id, user_id)
+        where o.status in ('RESERVED', 'PENDING') and (
+            ?
+            or exists (select from products where id = any(?) and per_user_limit = 1)
+            or exists (select from sales where id = any(?) and per_user_limit = 1)
+        )";
+    let (products, sales, users) = buyers(batch);
+    let read = query::<(BigInt, Text), _>(
+        sql,
+        (
+            bind::<Array<BigInt>, _>(products.clone()),
+            bind::<Array<Text>, _>(users),
+            bind::<Bool, _>(batch.iter().any(|purchase| purchase.kind != Kind::Buy)),
+            bind::<Array<BigInt>, _>(distinct(products)),
+            bind::<Array<BigInt>, _>(distinct(sales)),
+        ),
+    );
+    let rows: Vec<(i64, String)> = session.rows(read).await?;
+    let holder = |(id, user): (i64, String)| Some((ProductId(id), UserId::parse(user).ok()?));
+    Ok(rows.into_iter().filter_map(holder).collect())
+}
+
+fn distinct(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+async fn orders(
+    session: &Session,
+    batch: &[Purchase],
+) -> Result<HashMap<TrackingId, Order>, Fault> {
+    let ids: Vec<Uuid> = batch.iter().map(|purchase| purchase.id.0).collect();
+    let sql = concat!("select ", order_columns!(), " from orders o where o.id = any(?)");
+    let read = query::<OrderSql, _>(sql, (bind::<Array<SqlUuid>, _>(ids),));
+    let orders = session.rows(read).await?.into_iter().map(rows::order);
+    orders.map(|order| order.map(|order| (order.id, order))).collect()
+}
+
+async fn keys(
+    session: &Session,
+    batch: &[Purchase],
+) -> Result<HashMap<(UserId, IdempotencyKey), KeyOwner>, Fault> {
+    let keyed = batch.iter().filter_map(|p| Some((&p.terms.user_id, &p.keyed.as_ref()?.key)));
+    let (users, keys): (Vec<_>, Vec<_>) =
+        keyed.map(|(user, key)| (user.as_str(), key.as_str())).unzip();
+    if users.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = "
+        with asked (user_id, idempotency_key) as (select * from unnest(?, ?))
+        select o.user_id, o.idempotency_key, o.id, o.fingerprint
+        from asked join orders o using (user_id, idempotency_key)
+        where o.idempotency_key is not null";
+    let read = query::<(Text, Text, SqlUuid, Nullable<BigInt>), _>(
+        sql,
+        (bind::<Array<Text>, _>(users), bind::<Array<Text>, _>(keys)),
+    );
+    let rows: Vec<(String, String, Uuid, Option<i64>)> = session.rows(read).await?;
+    let owner = |(user, key, id, fingerprint): (String, String, Uuid, Option<i64>)| {
+        let name = (UserId::parse(user).ok()?, IdempotencyKey::parse(key).ok()?);
+        Some((name, (TrackingId(id), Fingerprint(fingerprint?))))
+    };
+    Ok(rows.into_iter().filter_map(owner).collect())
+}
