@@ -1,5 +1,5 @@
 //! The command line of Doorbuster.
-#![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is where a command answers")]
 
 mod health;
 mod load;
@@ -25,9 +25,14 @@ enum Command {
     Health(health::Health),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().command {
+/// Exit codes: 0 all is well, 1 something was found, 2 the command itself could not be done.
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
         Command::Load(options) => load::run(options),
         Command::Health(options) => health::run(&options),
-    }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("doorbuster: {error:#}");
+        ExitCode::from(2)
+    })
 }
