@@ -9,7 +9,7 @@ use crate::audit::Ledger;
 use crate::plan::Mode;
 use crate::run::Run;
 use crate::strike::Strike;
-use crate::tally::{Counts, Latency, Tally, sum};
+use crate::tally::{Counts, Latency, Tally, ms, sum};
 use crate::verdict;
 
 /// Everything about one stampede; the JSON of `--json`.
@@ -185,10 +185,6 @@ fn latencies(tally: &Tally) -> BTreeMap<String, f64> {
         }
     }
     latencies
-}
-
-fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn per_second(count: u64, time: Duration) -> f64 {

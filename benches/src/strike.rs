@@ -1,45 +1,52 @@
 //! Runs a command, once, at the moment when half of the stock is sold.
 //!
 //! A thousand units may sell within a tenth of a second, so nothing may be slow here: the shell is
-//! started beforehand and waits for a line on its standard input, and the sold count is watched in
-//! three places at once: what buyers see, what every instance shows, polled each millisecond.
+//! started beforehand and waits for a line on its standard input, which whoever sees the half sold
+//! writes on the spot. The count is watched in two places at once: what buyers are told, and what
+//! every instance shows, polled each millisecond.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::{Line, Request};
 use crate::run::Run;
 use crate::shop::{Stock, availability};
+use crate::tally::ms;
 
 const POLL_EVERY: Duration = Duration::from_millis(1);
-/// A command that takes longer is left behind.
+/// A command that takes longer after the run is left behind.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Watches for the half.
 pub(crate) struct Half {
+    sold_before: i64,
+    /// The count at which half of what was available is sold.
     units_sold: i64,
     seen_sold: AtomicI64,
-    crossed: Notify,
+    /// The waiting shell's standard input.
+    trigger: Mutex<Option<File>>,
+    /// The count in this run, and when.
+    struck: OnceLock<(i64, Instant)>,
 }
 
 impl Half {
-    /// The moment when half of what is available now is sold.
     pub(crate) fn of(stock: Stock) -> Self {
         Self {
+            sold_before: stock.sold,
             units_sold: stock.sold + (stock.available + 1) / 2,
             seen_sold: AtomicI64::new(stock.sold),
-            crossed: Notify::new(),
+            trigger: Mutex::new(None),
+            struck: OnceLock::new(),
         }
     }
 
@@ -47,12 +54,25 @@ impl Half {
     pub(crate) fn saw(&self, units_sold: i64) {
         let before = self.seen_sold.fetch_max(units_sold, Ordering::Relaxed);
         if before < self.units_sold && units_sold >= self.units_sold {
-            self.crossed.notify_one();
+            self.strike(units_sold - self.sold_before);
         }
     }
 
-    fn seen(&self) -> i64 {
-        self.seen_sold.load(Ordering::Relaxed)
+    fn strike(&self, sold_in_run: i64) {
+        if let Some(mut shell) = self.take_trigger() {
+            // A short line into an empty pipe never blocks; if the shell has gone, its exit shows.
+            if writeln!(shell, "{sold_in_run}").is_ok() {
+                let _ = self.struck.set((sold_in_run, Instant::now()));
+            }
+        }
+    }
+
+    fn arm(&self, shell: File) {
+        *self.trigger.lock().unwrap_or_else(PoisonError::into_inner) = Some(shell);
+    }
+
+    fn take_trigger(&self) -> Option<File> {
+        self.trigger.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -72,6 +92,7 @@ pub struct Strike {
 /// A shell that waits for its moment.
 pub(crate) struct Armed {
     shell: Child,
+    stdin: File,
     command: String,
 }
 
@@ -79,58 +100,53 @@ impl Armed {
     /// Starts the shell. Its output goes to stderr; stdout belongs to the report.
     pub(crate) fn arm(command: &str) -> io::Result<Self> {
         let stderr = io::stderr().as_fd().try_clone_to_owned()?;
-        let shell = Command::new("sh")
+        let mut shell = Command::new("sh")
             .arg("-c")
             .arg(format!("read -r DOORBUSTER_SOLD || exit 0; export DOORBUSTER_SOLD\n{command}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::from(stderr))
             .spawn()?;
-        Ok(Self { shell, command: command.to_owned() })
+        let stdin = shell.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let stdin = stdin.into_owned_fd()?;
+        Ok(Self { shell, stdin: stdin.into(), command: command.to_owned() })
     }
 
-    /// Strikes when half is sold; `None` if `over` comes first.
-    pub(crate) async fn strike(
-        mut self,
+    /// From now on the half strikes; what became of it, once the command has ended. `None` if
+    /// `over` came first.
+    pub(crate) fn strike(
+        self,
         run: Arc<Run>,
         over: CancellationToken,
-    ) -> io::Result<Option<Strike>> {
+    ) -> impl Future<Output = io::Result<Option<Strike>>> {
+        let Self { mut shell, stdin, command } = self;
+        run.half.arm(stdin);
         let mut pollers = JoinSet::new();
         for url in 0..run.targets.len() {
             pollers.spawn(poll(run.clone(), url));
         }
-        let mut stdin = self.shell.stdin.take();
-        tokio::select! {
-            biased;
-            () = run.half.crossed.notified() => {}
-            () = over.cancelled() => {
-                // The shell reads the end of its input and goes.
-                drop(stdin);
-                self.shell.wait().await?;
-                return Ok(None);
-            }
+        async move {
+            over.cancelled().await;
+            drop(pollers);
+            // The end of its input sends a shell away that still waits.
+            drop(run.half.take_trigger());
+            let ended = tokio::time::timeout(COMMAND_PATIENCE, shell.wait()).await;
+            let exit_code = ended.ok().transpose()?.and_then(|status| status.code());
+            Ok(run.half.struck.get().map(|(sold_seen, at)| Strike {
+                command,
+                sold_seen: *sold_seen,
+                after_ms: ms(*at - run.began),
+                exit_code,
+            }))
         }
-        let sold_seen = run.half.seen() - run.before.sold;
-        if let Some(stdin) = &mut stdin {
-            stdin.write_all(format!("{sold_seen}\n").as_bytes()).await?;
-        }
-        let after = run.began.elapsed();
-        drop((stdin, pollers));
-        let ended = tokio::time::timeout(COMMAND_PATIENCE, self.shell.wait()).await;
-        Ok(Some(Strike {
-            command: self.command,
-            sold_seen,
-            after_ms: after.as_secs_f64() * 1e3,
-            exit_code: ended.ok().transpose()?.and_then(|status| status.code()),
-        }))
     }
 }
 
-/// Polls one instance's stock board until it is dropped.
+/// Polls one instance's stock board until the strike.
 async fn poll(run: Arc<Run>, url: usize) {
     let mut line = Line::new([run.targets[url].clone()].into(), 0);
     let path = availability(run.product);
     let request = Request { method: "GET", path: &path, header: None, body: b"" };
-    loop {
+    while run.half.struck.get().is_none() {
         match line.call(&request, run.patience()).await {
             Ok(answer) => {
                 if let Ok(stock) = serde_json::from_slice::<Stock>(answer.body) {
@@ -145,18 +161,21 @@ async fn poll(run: Arc<Run>, url: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
-    #[tokio::test]
-    async fn half_is_crossed_once_however_often_it_is_seen() {
+    #[test]
+    fn half_strikes_once_however_often_it_is_seen() {
         let half = Half::of(Stock { available: 5, sold: 2 });
-        half.saw(4);
-        half.saw(7);
-        half.saw(5);
-        half.saw(6);
-        half.crossed.notified().await;
-        assert_eq!(half.seen(), 7);
-        let again = tokio::time::timeout(Duration::ZERO, half.crossed.notified()).await;
-        assert!(again.is_err(), "struck twice");
+        let (mut reader, writer) = io::pipe().unwrap();
+        half.arm(File::from(std::os::fd::OwnedFd::from(writer)));
+        for units_sold in [4, 6, 5, 7] {
+            half.saw(units_sold);
+        }
+        let mut told = String::new();
+        reader.read_to_string(&mut told).unwrap();
+        assert_eq!(told, "4\n");
+        assert_eq!(half.struck.get().unwrap().0, 4);
     }
 }

@@ -42,12 +42,7 @@ impl Report {
         row(f, "lost", self.lost, String::new())?;
         row(f, "oversold", positive(self.oversold), String::new())?;
         row(f, "undersold", positive(self.undersold), String::new())?;
-        let broken = format!(
-            "{} after a broken connection, {} after 429 or 5xx",
-            HumanCount(self.retries_connection),
-            HumanCount(self.retries_busy)
-        );
-        row(f, "retries", self.retries_connection + self.retries_busy, broken)?;
+        row(f, "retries", self.retries_connection + self.retries_busy, self.retries())?;
         let seldom = [
             ("no definite answer", self.failed_total, listed(&self.failed)),
             ("answer unknown", self.unknown, "the connection broke, and there was no key".into()),
@@ -61,6 +56,14 @@ impl Report {
             row(f, name, count, note)?;
         }
         Ok(())
+    }
+
+    fn retries(&self) -> String {
+        let (broken, busy) = (HumanCount(self.retries_connection), HumanCount(self.retries_busy));
+        if self.retries_connection + self.retries_busy == 0 {
+            return String::new();
+        }
+        format!("{broken} after a broken connection, {busy} after 429 or 5xx")
     }
 
     fn write_speed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +110,7 @@ impl Report {
         let is = |good: bool, yes: &'static str, no: &'static str| if good { yes } else { no };
         writeln!(
             f,
-            "\nledger: {} units = {} available + {} reserved + {} sold ({}); orders {}; gate {} ({}); \
+            "\nledger: {} units = {} available + {} reserved + {} sold ({}); orders {}\n        gate {} ({}), \
              outbox {}, parked {}, dead letters {}",
             units(ledger.total),
             units(ledger.available),

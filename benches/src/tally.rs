@@ -133,6 +133,11 @@ pub(crate) fn sum(counts: &Counts) -> u64 {
     counts.values().sum()
 }
 
+/// Milliseconds, to the microsecond.
+pub(crate) fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// A distribution of times.
 #[derive(Debug)]
 pub(crate) struct Latency(Option<Histogram<u64>>);

@@ -55,7 +55,7 @@ pub(crate) struct Stampede {
     /// Every buyer must have a definite answer within this time
     #[arg(long, default_value_t = 120)]
     timeout_s: u64,
-    /// Run a shell command, once, when half of the stock is sold ($`DOORBUSTER_SOLD` is the count)
+    /// Run a shell command, once, when half of the stock is sold; `$DOORBUSTER_SOLD` is the count
     #[arg(long, value_name = "COMMAND")]
     at_half: Option<String>,
     /// Print one JSON object

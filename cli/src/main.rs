@@ -1,5 +1,5 @@
 //! The command line of Doorbuster.
-#![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is where a command answers")]
 
 mod audit;
 mod dev;
@@ -8,7 +8,7 @@ mod load;
 mod migrate;
 mod seed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -51,36 +51,54 @@ enum Command {
     Health(health::Health),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
+/// Exit codes: 0 all is well, 1 something was found, 2 the command itself could not be done.
+fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|error| {
+        eprintln!("doorbuster: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let file = cli.config.as_deref();
     if cli.print_config {
         print!("{}", Config::print(file)?);
         return Ok(ExitCode::SUCCESS);
     }
     match cli.command.context("a command is needed: see --help")? {
+        Command::Dev(options) => {
+            with_runtime(Config::load(file)?, async |config| dev::run(options, config).await)
+        }
+        Command::Migrate(options) => {
+            quietly(file, async |config| migrate::run(&options, &config).await)
+        }
+        Command::Seed(options) => {
+            quietly(file, async |config| seed::run(&options, &*family::real(&config)?.ledger).await)
+        }
+        Command::Audit(options) => {
+            quietly(file, async |config| audit::run(&options, &family::real(&config)?).await)
+        }
         // These two talk to a running shop and need no configuration.
         Command::Load(options) => load::run(options),
         Command::Health(options) => health::run(&options),
-        command => with_runtime(command, Config::load(file)?),
     }
 }
 
-fn with_runtime(command: Command, mut config: Config) -> anyhow::Result<ExitCode> {
-    if !matches!(command, Command::Dev(_)) && config.log.level == "info" {
-        // A command that ends says on standard output what it did.
-        config.log.level = "warn".into();
-    }
+/// Runs a command that says on standard output what it did: only warnings are logged.
+fn quietly(
+    file: Option<&Path>,
+    work: impl AsyncFnOnce(Config) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let mut config = Config::load(file)?;
+    config.log.level = "warn".into();
+    with_runtime(config, work)
+}
+
+fn with_runtime(
+    config: Config,
+    work: impl AsyncFnOnce(Config) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
     telemetry::init_logs(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Dev(options) => dev::run(options, config).await,
-            Command::Migrate(options) => migrate::run(&options, &config).await,
-            Command::Seed(options) => seed::run(&options, &*family::real(&config)?.ledger).await,
-            Command::Audit(options) => audit::run(&options, &family::real(&config)?).await,
-            Command::Load(options) => load::run(options),
-            Command::Health(options) => health::run(&options),
-        }
-    })
+    runtime.block_on(work(config))
 }

@@ -58,7 +58,8 @@ async fn a_crowd_gets_exactly_what_there_is() {
         let client = if n % 2 == 0 { one.clone() } else { two.clone() };
         let mode = if n % 3 == 0 { "sync" } else { "async" };
         tokio::spawn(async move {
-            let answer = client.buy(mode, product, &format!("u-{n}")).await;
+            let user = format!("u-{n}");
+            let answer = client.buy(mode, product, &user).await;
             match answer.status {
                 202 => client.outcome(&answer.text("trackingId")).await["status"].clone(),
                 200 => answer.body["status"].clone(),

@@ -184,9 +184,9 @@ fn enter(entrance: &Entrance, headers: &HeaderMap, purchase: &Value) -> Result<O
     let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap());
     let mut books = entrance.shop.books();
     let seen = (entrance.name, key.map(str::to_owned));
-    let is_first = !books.purchases_seen.contains(&seen);
+    let is_busy = entrance.front == Front::BusyAtFirst && !books.purchases_seen.contains(&seen);
     books.purchases_seen.push(seen);
-    if entrance.front == Front::BusyAtFirst && is_first {
+    if is_busy {
         let mut busy = problem(503, "OVERLOADED");
         busy.headers_mut().insert("retry-after", 1.into());
         return Err(busy);

@@ -1,5 +1,5 @@
 //! The real programs as processes, on corners of the real servers that no other test uses.
-#![allow(clippy::unwrap_used, dead_code)] // A panic is how a test fails; not every test uses all.
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)] // A panic is how a test fails; not every test uses all.
 
 mod http;
 mod program;
