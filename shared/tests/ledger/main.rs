@@ -1,0 +1,15 @@
+//! The conformance suite of the ledger port: the same tests for PostgreSQL and its embedded double,
+//! and a few that only a real server can fail.
+
+mod buying;
+mod catalogue;
+mod concurrency;
+mod holds;
+mod limits;
+mod outages;
+mod outbox;
+mod parking;
+mod repeats;
+mod sales;
+mod stock;
+mod support;
