@@ -230,3 +230,30 @@ impl AsyncWrite for Transport {
         either!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::sql_types::Text;
+
+    use super::*;
+    use crate::adapters::postgres::statement::{bind, query};
+    use crate::testing::postgres::TestDatabase;
+
+    #[tokio::test]
+    async fn every_connection_has_its_guards() {
+        let database = TestDatabase::create_empty().await;
+        let mut settings = database.settings();
+        settings.lock_timeout_ms = 1_234;
+        let session = Connector::new(&settings).unwrap().open().await.unwrap();
+        let show = async |name: &str| -> String {
+            let show = query::<Text, _>("select current_setting(?)", (bind::<Text, _>(name),));
+            session.row(show).await.unwrap()
+        };
+        assert_eq!(show("lock_timeout").await, "1234ms");
+        assert_eq!(show("statement_timeout").await, "5s");
+        assert_eq!(show("idle_in_transaction_session_timeout").await, "3s");
+        assert_eq!(show("tcp_user_timeout").await, "3000");
+        assert_eq!(show("enable_seqscan").await, "off");
+        assert_eq!(show("plan_cache_mode").await, "force_generic_plan");
+    }
+}
