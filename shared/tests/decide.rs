@@ -2,6 +2,7 @@
 //!
 //! Worlds are small on purpose: two products with a handful of units, three users, two keys and
 //! few IDs, so that everything that can get in each other's way does.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 use std::collections::HashMap;
 use std::sync::Arc;

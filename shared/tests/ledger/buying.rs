@@ -69,7 +69,8 @@ async fn a_gate_that_agrees_wrongly_oversells_nothing(world: &World) {
 async fn refusals_are_recorded_too(world: &World) {
     let product = world.product("TV", 0, None).await;
     let purchase = buy(product, "ann", 1);
-    let recorded = world.ledger.record(&[purchase.clone()], &[Answer::No]).await.unwrap();
+    let recorded =
+        world.ledger.record(std::slice::from_ref(&purchase), &[Answer::No]).await.unwrap();
     assert_eq!(outcomes(&recorded), [SOLD_OUT]);
     assert_eq!(world.order(purchase.id).await.reason, Some(Reason::OutOfStock));
     // The counts did not change, so there is no level to announce and no new version.

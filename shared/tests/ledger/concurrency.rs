@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use shared::domain::testing::{sale, with_key};
-use shared::domain::{ProductId, Purchase, Sale, Status, Timestamp};
+use shared::domain::{Purchase, Sale, Status, Timestamp};
 use shared::ports::{Answer, Ledger};
 
 use crate::support::{OPENS, World, both_families, buy, buy_in, hold, order_of, outcome};
@@ -75,7 +75,9 @@ async fn a_batch_delivered_to_many_settlers_settles_once(world: &World) {
     // Whole, in parts, and shuffled.
     let mut batches = vec![batch.clone(); 4];
     batches.extend(batch.chunks(7).map(<[_]>::to_vec));
-    batches.iter_mut().for_each(|batch| batch.shuffle(&mut dice));
+    for batch in &mut batches {
+        batch.shuffle(&mut dice);
+    }
     settle_all(&world.ledger, batches, &mut dice).await;
     assert_eq!(world.stock(tv).await.2, 20);
     let ids: Vec<_> = batch.iter().map(|purchase| purchase.id).collect();
@@ -140,8 +142,7 @@ async fn restocks_and_purchases_do_not_lose_each_other(world: &World) {
     };
     let (restocked, bought) =
         futures::join!(join_all((0..20).map(|_| restock())), join_all((0..20).map(buy_one)),);
-    let sold = bought.iter().filter(|bought| **bought).count() as i64;
+    let sold: i64 = bought.into_iter().map(i64::from).sum();
     assert_eq!(restocked.len(), 20);
     assert_eq!(world.stock(product).await, (20, 0, sold, 1 + 20 + sold));
-    let _: ProductId = product;
 }

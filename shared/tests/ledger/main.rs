@@ -1,5 +1,6 @@
 //! The conformance suite of the ledger port: the same tests for PostgreSQL and its embedded double,
 //! and a few that only a real server can fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // How tests fail.
 
 mod buying;
 mod catalogue;

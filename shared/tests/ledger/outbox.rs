@@ -27,10 +27,11 @@ async fn a_due_is_leased_to_one_at_a_time(world: &World) {
     let product = world.product("TV", 9, None).await;
     let announcement = world.announced(&[buy(product, "ann", 1)]).await;
     world.let_leases_run_out().await;
-    assert_eq!(world.ledger.lease_dues(10).await.unwrap(), [announcement.clone()]);
+    let announcement = vec![announcement];
+    assert_eq!(world.ledger.lease_dues(10).await.unwrap(), announcement);
     assert_eq!(world.ledger.lease_dues(10).await.unwrap(), []);
     world.let_leases_run_out().await;
-    assert_eq!(world.ledger.lease_dues(10).await.unwrap(), [announcement]);
+    assert_eq!(world.ledger.lease_dues(10).await.unwrap(), announcement);
 }
 
 async fn a_due_that_was_not_paid_shows_the_present_state(world: &World) {

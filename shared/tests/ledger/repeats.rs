@@ -53,7 +53,7 @@ async fn a_key_used_again_is_a_replay(world: &World) {
     let original = with_key(buy(product, "ann", 1), "k");
     let retry = with_key(buy(product, "ann", 1), "k");
     world.record(std::slice::from_ref(&original)).await;
-    assert_eq!(world.outcomes(&[retry.clone()]).await, [Err(Reason::Replay)]);
+    assert_eq!(world.outcomes(std::slice::from_ref(&retry)).await, [Err(Reason::Replay)]);
     let stored = world.order(retry.id).await;
     assert_eq!((stored.replay_of, stored.keyed), (Some(original.id), None));
     assert_eq!(world.stock(product).await, (10, 0, 1, 2));
