@@ -58,8 +58,9 @@ const HISTORY: &str = "
             count(*) filter (where status = 'REJECTED') as rejected
         from orders group by product_id
     )
-    select i.product_id, coalesce(moved.total, 0), coalesce(reserved, 0), coalesce(sold, 0),
-        coalesce(taken, 0), coalesce(rejected, 0)
+    select i.product_id, coalesce(moved.total, 0), coalesce(ordered.reserved, 0),
+        coalesce(ordered.sold, 0),
+        coalesce(ordered.taken, 0), coalesce(ordered.rejected, 0)
     from inventory i
     left join moved on moved.product_id = i.product_id
     left join ordered on ordered.product_id = i.product_id

@@ -1,23 +1,17 @@
 //! One connection: TLS, time limits on both ends, settings.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures::future::BoxFuture;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio_postgres::config::{Host, SslMode, SslNegotiation};
-use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_postgres::{Socket, config::Config};
+use tokio_postgres::config::{Config, Host, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::listen::Listening;
 use super::session::Session;
-use super::tap::{LastError, Tap};
+use super::tap::LastError;
 use crate::config;
 
 /// Everything needed to open a connection; made once.
@@ -76,7 +70,8 @@ impl Connector {
         // nothing must not hold us either.
         let limit = self.config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(2));
         let opening = async {
-            let (client, connection) = self.config.connect(listening).await.map_err(describe)?;
+            let (client, connection) =
+                self.config.connect(listening).await.map_err(|e| describe(&e))?;
             AsyncPgConnection::try_from_client_and_connection(client, connection)
                 .await
                 .map_err(|e| e.to_string())
@@ -88,8 +83,8 @@ impl Connector {
 }
 
 /// tokio-postgres shows only the outermost error; the cause is what an operator needs.
-fn describe(error: tokio_postgres::Error) -> String {
-    match std::error::Error::source(&error) {
+fn describe(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
@@ -126,107 +121,29 @@ fn session_settings(settings: &config::Postgres) -> String {
     )
 }
 
-/// Puts a [`Tap`] on every connection, under TLS or not.
-#[derive(Clone)]
-struct Listening {
-    tls: Option<MakeRustlsConnect>,
-    last_error: LastError,
-}
+#[cfg(test)]
+mod tests {
+    use diesel::sql_types::Text;
 
-struct ListeningConnect {
-    tls: Option<<MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect>,
-    last_error: LastError,
-}
+    use super::*;
+    use crate::adapters::postgres::statement::{bind, query};
+    use crate::testing::postgres::TestDatabase;
 
-type Tls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl MakeTlsConnect<Socket> for Listening {
-    type Stream = Tap<Transport>;
-    type TlsConnect = ListeningConnect;
-    type Error = std::convert::Infallible;
-
-    fn make_tls_connect(&mut self, host: &str) -> Result<ListeningConnect, Self::Error> {
-        let connect = |tls: &mut MakeRustlsConnect| {
-            <MakeRustlsConnect as MakeTlsConnect<Socket>>::make_tls_connect(tls, host)
+    #[tokio::test]
+    async fn every_connection_has_its_guards() {
+        let database = TestDatabase::create_empty().await;
+        let mut settings = database.settings();
+        settings.lock_timeout_ms = 1_234;
+        let session = Connector::new(&settings).unwrap().open().await.unwrap();
+        let show = async |name: &str| -> String {
+            let show = query::<Text, _>("select current_setting(?)", (bind::<Text, _>(name),));
+            session.row(show).await.unwrap()
         };
-        let tls = self.tls.as_mut().map(connect).transpose()?;
-        Ok(ListeningConnect { tls, last_error: self.last_error.clone() })
-    }
-}
-
-impl TlsConnect<Socket> for ListeningConnect {
-    type Stream = Tap<Transport>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Stream, BoxError>>;
-
-    fn connect(self, mut socket: Socket) -> Self::Future {
-        Box::pin(async move {
-            let transport = match self.tls {
-                None => Transport::Plain(socket),
-                Some(tls) => {
-                    // SSLRequest: length 8, code 80877103. "S" says yes.
-                    socket.write_all(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]).await?;
-                    if socket.read_u8().await? != b'S' {
-                        return Err("the server does not support TLS".into());
-                    }
-                    Transport::Tls(Box::new(tls.connect(socket).await?))
-                }
-            };
-            Ok(Tap::new(transport, self.last_error))
-        })
-    }
-}
-
-/// What the server's bytes come through.
-enum Transport {
-    Plain(Socket),
-    Tls(Box<Tls>),
-}
-
-impl TlsStream for Tap<Transport> {
-    fn channel_binding(&self) -> ChannelBinding {
-        match self.get_ref() {
-            Transport::Plain(_) => ChannelBinding::none(),
-            Transport::Tls(stream) => stream.channel_binding(),
-        }
-    }
-}
-
-/// Calls the same method of whichever stream there is.
-macro_rules! either {
-    ($self:expr, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Transport::Plain($stream) => $call,
-            Transport::Tls($stream) => $call,
-        }
-    };
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => Pin::new(stream).poll_write(cx, buf))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_shutdown(cx))
+        assert_eq!(show("lock_timeout").await, "1234ms");
+        assert_eq!(show("statement_timeout").await, "5s");
+        assert_eq!(show("idle_in_transaction_session_timeout").await, "3s");
+        assert_eq!(show("tcp_user_timeout").await, "3000");
+        assert_eq!(show("enable_seqscan").await, "off");
+        assert_eq!(show("plan_cache_mode").await, "force_generic_plan");
     }
 }

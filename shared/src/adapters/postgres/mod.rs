@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `connect`, `tap`, `pool`, `session` | a connection: its guards, its errors, who uses it |
+//! | `connect`, `listen`, `tap`, `pool`, `session` | a connection: its guards, its errors, who uses it |
 //! | `statement`, `rows`, `errors`, `transaction` | SQL with types, columns, outage or poison |
 //! | `record`, `view`, `write`, `suspects` | settling a batch |
 //! | `reads`, `audit` | reading |
@@ -18,6 +18,7 @@ mod connect;
 mod dead_letters;
 mod errors;
 mod ledger;
+mod listen;
 mod migrate;
 mod outbox;
 mod pool;

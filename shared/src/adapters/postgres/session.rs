@@ -56,7 +56,7 @@ impl Session {
         ST: 'static,
     {
         let mut connection = &self.connection;
-        statement.load::<T>(&mut connection).await.map_err(|error| self.fault(error))
+        statement.load::<T>(&mut connection).await.map_err(|error| self.fault(&error))
     }
 
     /// The first row of a query that always has one.
@@ -78,13 +78,13 @@ impl Session {
         statement: Statement<(), B>,
     ) -> Result<usize, Fault> {
         let mut connection = &self.connection;
-        statement.execute(&mut connection).await.map_err(|error| self.fault(error))
+        statement.execute(&mut connection).await.map_err(|error| self.fault(&error))
     }
 
     /// Runs SQL without parameters or rows.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Fault> {
         let mut connection = &self.connection;
-        connection.batch_execute(sql).await.map_err(|error| self.fault(error))
+        connection.batch_execute(sql).await.map_err(|error| self.fault(&error))
     }
 
     /// Begins a transaction.
@@ -119,7 +119,7 @@ impl Session {
         }
     }
 
-    fn fault(&self, error: diesel::result::Error) -> Fault {
-        Fault::of(&error, self.last_error.take())
+    fn fault(&self, error: &diesel::result::Error) -> Fault {
+        Fault::of(error, self.last_error.take())
     }
 }

@@ -48,8 +48,9 @@ impl LastError {
 
     fn note(&self, code: SqlState) {
         if code != SqlState::IN_FAILED_TRANSACTION {
-            let [a, b, c, d, e] = code.0;
-            self.0.store(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]), Ordering::Relaxed);
+            let mut bytes = [0; 8];
+            bytes[3..].copy_from_slice(&code.0);
+            self.0.store(u64::from_be_bytes(bytes), Ordering::Relaxed);
         }
     }
 }

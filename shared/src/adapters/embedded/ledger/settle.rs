@@ -147,13 +147,11 @@ impl State {
     /// Keeps a letter; the same body again is the same letter. Answers its place and whether it
     /// is new.
     pub(super) fn keep(&mut self, letter: &DeadLetter) -> (usize, bool) {
-        match self.letters.iter().position(|kept| kept.body == letter.body) {
-            Some(index) => (index, false),
-            None => {
-                self.letters.push(letter.clone());
-                (self.letters.len() - 1, true)
-            }
+        let known = self.letters.iter().position(|kept| kept.body == letter.body);
+        if known.is_none() {
+            self.letters.push(letter.clone());
         }
+        (known.unwrap_or(self.letters.len() - 1), known.is_none())
     }
 }
 

@@ -70,9 +70,9 @@ impl State {
         let products = self.products.keys().filter_map(|id| self.audit_of(*id, now)).collect();
         LedgerAudit {
             products,
-            parked: parked as i64,
-            dead_letters: self.letters.len() as i64,
-            dues: self.dues.len() as i64,
+            parked: count(parked),
+            dead_letters: count(self.letters.len()),
+            dues: count(self.dues.len()),
         }
     }
 
@@ -99,4 +99,8 @@ impl State {
         }
         Some(audit)
     }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

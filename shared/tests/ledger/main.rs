@@ -1,0 +1,16 @@
+//! The conformance suite of the ledger port: the same tests for PostgreSQL and its embedded double,
+//! and a few that only a real server can fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // How tests fail.
+
+mod buying;
+mod catalogue;
+mod concurrency;
+mod holds;
+mod limits;
+mod outages;
+mod outbox;
+mod parking;
+mod repeats;
+mod sales;
+mod stock;
+mod support;

@@ -1,0 +1,234 @@
+//! A ledger of either family, and short ways to ask it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use shared::adapters::embedded::EmbeddedLedger;
+use shared::adapters::postgres::PostgresLedger;
+use shared::domain::testing::purchase_of;
+use shared::domain::{
+    Currency, Kind, Money, Order, ProductId, ProductRef, Purchase, Reason, Sale, Settled, Sku,
+    Status, StockLevel, Timestamp, TrackingId,
+};
+use shared::ports::{
+    Announcement, Answer, Clock, Ledger, LedgerError, NewProduct, ProductChange, Recorded,
+};
+use shared::testing::postgres::TestDatabase;
+
+/// Makes two tests of each function: one per family. Afterwards history must add up.
+macro_rules! both_families {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            use crate::support::World;
+
+            #[tokio::test]
+            async fn embedded() {
+                let world = World::embedded();
+                super::$name(&world).await;
+                world.assert_history_adds_up().await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                let world = World::postgres().await;
+                super::$name(&world).await;
+                world.assert_history_adds_up().await;
+            }
+        })+
+    };
+}
+pub(crate) use both_families;
+
+/// A clock that tests can move.
+pub(crate) struct ManualClock(AtomicI64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+enum Family {
+    Embedded { ledger: Arc<EmbeddedLedger>, clock: Arc<ManualClock> },
+    Postgres { database: TestDatabase },
+}
+
+/// One ledger with nothing in it.
+pub(crate) struct World {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    family: Family,
+}
+
+/// When all test sales are open.
+pub(crate) const OPENS: i64 = 1_700_000_000_000;
+
+impl World {
+    pub(crate) fn embedded() -> Self {
+        // Some years after the moment at which test purchases are accepted, like the real clock.
+        let clock = Arc::new(ManualClock(AtomicI64::new(OPENS + 100_000_000_000)));
+        let ledger = Arc::new(EmbeddedLedger::new(clock.clone()));
+        Self { ledger: ledger.clone(), family: Family::Embedded { ledger, clock } }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let database = TestDatabase::create().await;
+        let ledger = PostgresLedger::connect(&database.settings()).unwrap();
+        Self { ledger: Arc::new(ledger), family: Family::Postgres { database } }
+    }
+
+    /// The database, where there is one.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        match &self.family {
+            Family::Postgres { database } => database,
+            Family::Embedded { .. } => panic!("the embedded ledger has no database"),
+        }
+    }
+
+    pub(crate) async fn product(&self, sku: &str, total: i64, limit: Option<u32>) -> ProductId {
+        let (product, _) =
+            self.ledger.create_product(&new_product(sku, total, limit)).await.unwrap();
+        product.id
+    }
+
+    /// Adds `sale` as it is.
+    pub(crate) async fn sale(&self, sale: Sale) {
+        match &self.family {
+            Family::Embedded { ledger, .. } => ledger.add_sale(sale),
+            Family::Postgres { database } => {
+                let number = |n: Option<i64>| n.map_or("null".into(), |n| n.to_string());
+                let Sale { id, product_id, price, starts_at, ends_at, taken, .. } = &sale;
+                let limit = number(sale.per_user_limit.map(i64::from));
+                let hold = number(sale.hold_seconds.map(i64::from));
+                let quantity = number(sale.quantity);
+                let cancelled = if sale.cancelled { "now()" } else { "null" };
+                let price = price.minor;
+                let sql = format!(
+                    "begin;
+                     update inventory set version = version + 1 where product_id = {product_id};
+                     insert into sales overriding system value values ({id}, {product_id}, {price},
+                         '{starts_at}', '{ends_at}', {limit}, {hold}, {quantity}, {taken}, {cancelled});
+                     update settings set value = (value::bigint + 1)::text
+                         where name = 'catalogue_version';
+                     commit"
+                );
+                database.run(&sql).await;
+            }
+        }
+    }
+
+    /// Makes every lease of the outbox run out.
+    pub(crate) async fn let_leases_run_out(&self) {
+        match &self.family {
+            Family::Embedded { clock, .. } => drop(clock.0.fetch_add(6_000, Ordering::Relaxed)),
+            Family::Postgres { database } => {
+                database.run("update outbox set leased_until = now() - interval '1 s'").await;
+            }
+        }
+    }
+
+    /// Settles a batch of which the gate knew nothing.
+    pub(crate) async fn record(&self, batch: &[Purchase]) -> Recorded {
+        self.try_record(batch).await.unwrap()
+    }
+
+    pub(crate) async fn try_record(&self, batch: &[Purchase]) -> Result<Recorded, LedgerError> {
+        self.ledger.record(batch, &vec![Answer::Unknown; batch.len()]).await
+    }
+
+    /// Settles a batch and answers what became of each.
+    pub(crate) async fn outcomes(&self, batch: &[Purchase]) -> Vec<Outcome> {
+        outcomes(&self.record(batch).await)
+    }
+
+    /// Settles a batch that changes something.
+    pub(crate) async fn announced(&self, batch: &[Purchase]) -> Announcement {
+        self.record(batch).await.announcement.expect("something is owed")
+    }
+
+    pub(crate) async fn level(&self, product: ProductId) -> StockLevel {
+        let levels = self.ledger.stock(&[product]).await.unwrap();
+        *levels.first().expect("the product exists")
+    }
+
+    /// Total, reserved, sold, version.
+    pub(crate) async fn stock(&self, product: ProductId) -> (i64, i64, i64, i64) {
+        let StockLevel { counts, version, .. } = self.level(product).await;
+        (counts.total, counts.reserved, counts.sold, version)
+    }
+
+    pub(crate) async fn order(&self, id: TrackingId) -> Order {
+        let mut orders = self.ledger.orders(&[id]).await.unwrap();
+        assert_eq!(orders.len(), 1, "{id}");
+        orders.remove(0)
+    }
+
+    pub(crate) async fn change(&self, product: ProductId, change: ProductChange) -> StockLevel {
+        let product = ProductRef::Id(product);
+        self.ledger.change_product(&product, &change).await.unwrap().1
+    }
+
+    pub(crate) async fn limit(&self, product: ProductId, limit: Option<u32>) {
+        let change = ProductChange { per_user_limit: Some(limit), ..ProductChange::default() };
+        self.change(product, change).await;
+    }
+
+    pub(crate) async fn assert_history_adds_up(&self) {
+        for product in self.ledger.audit().await.unwrap().products {
+            assert_eq!(product.recomputed, product.level.counts, "{product:?}");
+            assert!(product.level.counts.is_conserved(), "{product:?}");
+        }
+    }
+}
+
+/// What became of a purchase, in short.
+pub(crate) type Outcome = Result<Status, Reason>;
+
+pub(crate) fn outcomes(recorded: &Recorded) -> Vec<Outcome> {
+    recorded.settled.iter().map(|settled| outcome(order_of(settled))).collect()
+}
+
+pub(crate) fn outcome(order: &Order) -> Outcome {
+    order.reason.map_or(Ok(order.status), Err)
+}
+
+pub(crate) fn order_of(settled: &Settled) -> &Order {
+    match settled {
+        Settled::Order(order) => order,
+        Settled::Collision => panic!("a collision"),
+    }
+}
+
+pub(crate) const SOLD: Outcome = Ok(Status::Confirmed);
+pub(crate) const HELD: Outcome = Ok(Status::Reserved);
+pub(crate) const SOLD_OUT: Outcome = Err(Reason::OutOfStock);
+
+pub(crate) fn new_product(sku: &str, total: i64, limit: Option<u32>) -> NewProduct {
+    NewProduct {
+        sku: Sku::parse(sku).unwrap(),
+        name: format!("Product {sku}"),
+        description: "Zoë's «best»; drop table orders".into(),
+        category: "tests".into(),
+        image_url: Some("https://example.com/p.png".into()),
+        price: Money { minor: 99_999, currency: Currency::USD },
+        per_user_limit: limit,
+        total,
+    }
+}
+
+/// `user` buys `units` of `product` under a fresh ID.
+pub(crate) fn buy(product: ProductId, user: &str, units: u32) -> Purchase {
+    purchase_of(shared::domain::testing::fresh_id(), product.0, user, units)
+}
+
+/// `user` holds `units` of `product` for ten minutes.
+pub(crate) fn hold(product: ProductId, user: &str, units: u32) -> Purchase {
+    Purchase { kind: Kind::Hold { seconds: 600 }, ..buy(product, user, units) }
+}
+
+/// `user` buys one unit in sale `sale`.
+pub(crate) fn buy_in(sale: &Sale, user: &str) -> Purchase {
+    let mut purchase = buy(sale.product_id, user, 1);
+    purchase.terms.sale_id = Some(sale.id);
+    purchase.accepted_at = sale.starts_at;
+    purchase
+}
