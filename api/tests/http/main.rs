@@ -1,4 +1,5 @@
 //! The HTTP contract, through a real socket, over embedded adapters.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod async_purchase;
 mod bad_input;

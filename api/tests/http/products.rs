@@ -75,7 +75,8 @@ async fn availability_tells_everything_a_page_shows() {
     ];
     let mut names: Vec<_> = before.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = fields.to_vec();
-    (names.sort_unstable(), expected.sort_unstable());
+    names.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(names, expected);
     assert_eq!(before["flashSalePrice"], Value::Null);
 

@@ -1,13 +1,16 @@
 //! The listener: its bounds and its end.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use shared::adapters::family;
+use shared::testing::eventually;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{TestApp, buy_body};
+use crate::support::{Switches, TestApp, buy_body};
 
 /// Sends bytes and reads until the server closes.
 async fn raw(app: &TestApp, bytes: &[u8]) -> String {
@@ -60,7 +63,7 @@ async fn a_body_in_pieces_is_put_together_and_its_size_bounded() {
 #[tokio::test]
 async fn connections_beyond_the_bound_wait_for_a_place() {
     let one = NonZeroUsize::new(1).unwrap();
-    let app = TestApp::bare(shared::adapters::family::embedded(), |config| {
+    let app = TestApp::bare(family::embedded(), |config| {
         config.http.connections_max = one;
     })
     .await;
@@ -74,14 +77,17 @@ async fn connections_beyond_the_bound_wait_for_a_place() {
 
 #[tokio::test]
 async fn a_shutdown_ends_waits_and_then_the_program() {
-    let mut app = TestApp::start(1).await;
+    let switches = Switches::default();
+    let mut app = TestApp::over(switches.before(family::embedded()), 1, |_| {}).await;
     let accepted = app.post("/api/v1/async/purchase", &buy_body("u-1", 1)).await.ok(202);
     let path = format!("{}?wait=30", accepted["links"]["self"].as_str().unwrap());
     let began = Instant::now();
     let idle = TcpStream::connect(app.addr).await.unwrap();
     let stop = async {
-        // Long enough for the request to be waiting; if it is not, the test proves less, not more.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        eventually("somebody waits", async || {
+            (switches.looks.load(Ordering::SeqCst) > 0).then_some(())
+        })
+        .await;
         app.shutdown.cancel();
     };
     let (answer, ()) = tokio::join!(app.get(&path), stop);

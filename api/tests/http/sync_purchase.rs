@@ -51,12 +51,11 @@ async fn the_last_unit_sells_and_no_more() {
         async move { app.post(PATH, &body).await }
     });
     for answer in futures::future::join_all(crowd).await {
-        match answer.status {
-            200 => sold += 1,
-            _ => {
-                answer.problem(409, "OUT_OF_STOCK");
-                refused += 1;
-            }
+        if answer.status == 200 {
+            sold += 1
+        } else {
+            answer.problem(409, "OUT_OF_STOCK");
+            refused += 1;
         }
     }
     assert_eq!((sold, refused, app.available().await), (3, 9, 0));

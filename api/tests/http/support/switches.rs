@@ -1,7 +1,7 @@
 //! Adapters that can be switched off: the broker, the ledger, the gate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use shared::domain::*;
@@ -20,6 +20,8 @@ pub(crate) struct Switches {
     pub(crate) redis_away: Arc<AtomicBool>,
     /// The ledger reports every purchase as a collision.
     pub(crate) collide: Arc<AtomicBool>,
+    /// How often the ledger was asked for orders.
+    pub(crate) looks: Arc<AtomicUsize>,
 }
 
 pub(crate) fn turn(switch: &AtomicBool) {
@@ -70,9 +72,10 @@ impl PurchaseQueue for Switched<dyn PurchaseQueue> {
         self.inner.status().await
     }
     fn writable(&self) -> Result<(), QueueError> {
-        match is(&self.switches.broker_away) {
-            true => Err(QueueError::Unavailable("switched off".into())),
-            false => self.inner.writable(),
+        if is(&self.switches.broker_away) {
+            Err(QueueError::Unavailable("switched off".into()))
+        } else {
+            self.inner.writable()
         }
     }
 }
@@ -115,6 +118,11 @@ macro_rules! delegate {
                 self.here()?;
                 self.inner.record(batch, answers).await
             }
+            async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
+                self.switches.looks.fetch_add(1, Ordering::SeqCst);
+                self.here()?;
+                self.inner.orders(ids).await
+            }
             $(
                 async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
                     self.here()?;
@@ -127,9 +135,10 @@ macro_rules! delegate {
 
 impl Switched<dyn Ledger> {
     fn here(&self) -> Result<(), LedgerError> {
-        match is(&self.switches.ledger_away) {
-            true => Err(LedgerError::Unavailable("switched off".into())),
-            false => Ok(()),
+        if is(&self.switches.ledger_away) {
+            Err(LedgerError::Unavailable("switched off".into()))
+        } else {
+            Ok(())
         }
     }
 }
@@ -138,7 +147,6 @@ delegate! {
     begin_attempt(id: TrackingId) -> u32;
     park(letter: &DeadLetter) -> Option<Announcement>;
     keep_dead_letter(letter: &DeadLetter) -> ();
-    orders(ids: &[TrackingId]) -> Vec<Order>;
     order_by_key(user_id: &UserId, key: &IdempotencyKey) -> Option<Order>;
     catalogue() -> Catalogue;
     pulse() -> Pulse;
