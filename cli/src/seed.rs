@@ -1,8 +1,29 @@
 //! `doorbuster seed`: a demo catalogue. Safe to repeat: what is there stays as it is.
 
-use anyhow::{Context, Result};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::json;
 use shared::domain::{Currency, Money, Sku};
 use shared::ports::{Ledger, LedgerError, NewProduct};
+
+#[derive(Debug, Args)]
+pub(crate) struct Seed {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(options: &Seed, ledger: &dyn Ledger) -> Result<ExitCode> {
+    let (added, products) = (seed(ledger).await?, DEMO.len());
+    if options.json {
+        println!("{}", json!({ "added": added, "products": products }));
+    } else {
+        println!("added {added} of {products} demo products; the others were there");
+    }
+    Ok(ExitCode::SUCCESS)
+}
 
 /// SKU, name, description, category, price in cents, units, units per user.
 type Row = (&'static str, &'static str, &'static str, &'static str, i64, i64, Option<u32>);
@@ -16,7 +37,7 @@ const DEMO: &[Row] = &[
 ];
 
 /// Adds the demo products that are missing; how many were added.
-pub async fn seed(ledger: &dyn Ledger) -> Result<usize> {
+pub(crate) async fn seed(ledger: &dyn Ledger) -> Result<usize> {
     let mut added = 0;
     for row in DEMO {
         match ledger.create_product(&product(row)?).await {

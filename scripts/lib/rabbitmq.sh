@@ -123,14 +123,14 @@ rabbitmq_ready() {
 
 # Two things that the AMQP port does not wait for. A quorum queue elects its leader a moment after a start,
 # and until then reports 0 messages whatever it holds. And a new queue's registration is written to disk up
-# to 500 ms late: a kill -9 before that leaves a queue that never has a leader again (seen on 3.10.8).
+# to 500 ms late: a kill -9 before that leaves a queue that never has a leader again (3.10.8 and 4.0.5).
 rabbitmq_settle_queues() {
     rabbitmq_ctl -q eval '
         [dets:sync(Table) || Table <- dets:all()],
         [{ok, _, _} = ra:members(amqqueue:get_pid(Q), 10000)
             || Q <- rabbit_amqqueue:list(<<"doorbuster">>), amqqueue:get_type(Q) =:= rabbit_quorum_queue],
         ok.' >>"$(log_file rabbitmq)" 2>&1 ||
-        die "RabbitMQ runs, but a queue has no leader; see scripts/services rabbitmqctl list_queues -p doorbuster name leader, or start over with down --wipe"
+        die "RabbitMQ runs, but a queue of vhost doorbuster has no leader; see $(log_file rabbitmq), or start over with down --wipe"
 }
 
 rabbitmq_ctl() {

@@ -3,13 +3,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use shared::adapters::family;
 use shared::config::Config;
-use shared::pipeline::key::KeyRing;
 use shared::{shutdown, telemetry};
 
 #[global_allocator]
@@ -40,7 +38,6 @@ async fn main() -> anyhow::Result<ExitCode> {
         telemetry::serve_metrics(addr).context("metrics.addr")?;
     }
     let ports = family::real(&config)?;
-    let keys = Arc::new(KeyRing::from_config(&config.tracking));
-    worker::run(ports, keys, &config, shutdown::on_signal()?).await;
+    worker::run(ports, &config, shutdown::on_signal()?).await;
     Ok(ExitCode::SUCCESS)
 }

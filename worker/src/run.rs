@@ -16,7 +16,8 @@ use crate::{heartbeat, rescue, sweep};
 
 /// Works until `shutdown`, then finishes the batches in hand, acknowledges them, pays what is in
 /// line for announcement, and returns.
-pub async fn run(ports: Ports, keys: Arc<KeyRing>, config: &Config, shutdown: CancellationToken) {
+pub async fn run(ports: Ports, config: &Config, shutdown: CancellationToken) {
+    let keys = Arc::new(KeyRing::from_config(&config.tracking));
     let payer = Payer {
         gate: Arc::clone(&ports.gate),
         bus: Arc::clone(&ports.bus),
