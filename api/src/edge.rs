@@ -76,3 +76,41 @@ fn text(panic: &(dyn std::any::Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a text")
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(path: &str) -> (u16, serde_json::Value) {
+        let edge = Arc::new(Edge { meter: Meter::new([]), timeout: Duration::from_millis(50) });
+        let router = Router::new()
+            .route("/panic", get(async || panic!("a defect") as ()))
+            .route("/late", get(std::future::pending::<()>))
+            .layer(middleware::from_fn_with_state(edge, super::edge));
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert!(response.headers().contains_key(X_REQUEST_ID));
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing_of_it() {
+        let (status, problem) = ask("/panic").await;
+        assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
+        assert!(!problem.to_string().contains("a defect"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_a_503() {
+        let (status, problem) = ask("/late").await;
+        assert_eq!((status, &problem["code"]), (503, &"UNAVAILABLE".into()));
+    }
+}

@@ -42,13 +42,11 @@ pub(super) async fn read_optional(
         let text = text(request, app, 1).await?;
         return Ok(Some(text).filter(|text| !text.is_empty()));
     }
-    match text(request, app, 1).await?.as_str() {
-        "" => Ok(None),
-        _ => {
-            let detail = "Send the body as Content-Type: application/json, or none.";
-            Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail))
-        }
+    if text(request, app, 1).await?.is_empty() {
+        return Ok(None);
     }
+    let detail = "Send the body as Content-Type: application/json, or none.";
+    Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
 /// `application/json`, with or without parameters.

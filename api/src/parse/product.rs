@@ -80,7 +80,7 @@ impl ChangeForm {
             }
         }
         let currency = product.price.currency;
-        if fields.value("currency").is_some_and(|given| given != Value::from(currency.code())) {
+        if fields.value("currency").is_some_and(|given| given != currency.code()) {
             fields.faults().note("currency", format!("cannot be changed from {currency}"));
         }
         let base_price = price(&mut fields, "basePrice", Some(currency));
@@ -127,9 +127,8 @@ fn image_url(fields: &mut Fields) -> Option<String> {
 }
 
 fn price(fields: &mut Fields, name: &'static str, currency: Option<Currency>) -> Option<Money> {
-    let text = match fields.value(name)? {
-        Value::String(text) => text,
-        _ => return fields.wrong(name, "must be a decimal string such as \"19.99\""),
+    let Value::String(text) = fields.value(name)? else {
+        return fields.wrong(name, "must be a decimal string such as \"19.99\"");
     };
     // Without a currency the decimals cannot be judged, and the currency is the fault.
     parsed(fields, name, Money::parse(&text, currency.unwrap_or(Currency::USD)))

@@ -53,7 +53,7 @@ impl FromRequestParts<Shared> for Page {
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
         let parameters = parameters(parts)?;
         let mut faults = Faults::default();
-        let limit = match parameters.get("limit").map(|text| text.parse()) {
+        let limit = match parameters.get("limit").map(str::parse) {
             None => PAGE_DEFAULT,
             Some(Ok(limit @ 1..=PAGE_MAX)) => limit,
             Some(_) => {
@@ -61,7 +61,7 @@ impl FromRequestParts<Shared> for Page {
                 PAGE_DEFAULT
             }
         };
-        let after = match parameters.get("after").map(|text| text.parse()) {
+        let after = match parameters.get("after").map(str::parse) {
             None => 0,
             Some(Ok(after @ 0..)) => after,
             Some(_) => {

@@ -93,10 +93,7 @@ struct Name {
 
 impl Name {
     fn integer<E: Error>(&self, digits: impl fmt::Display) -> Result<Cow<'static, str>, E> {
-        match self.integers {
-            true => Ok(digits.to_string().into()),
-            false => Err(E::custom("not a string")),
-        }
+        if self.integers { Ok(digits.to_string().into()) } else { Err(E::custom("not a string")) }
     }
 }
 

@@ -11,9 +11,12 @@ use utoipa::ToSchema;
 use super::kind::Kind;
 
 /// A problem on its way to the client. As a response it is only a status; [`crate::edge`], which
-/// knows the path, writes the document.
+/// knows the path, writes the document. (Boxed: results that nearly always succeed stay small.)
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Contents>);
+
+#[derive(Debug, Clone)]
+struct Contents {
     kind: Kind,
     detail: Cow<'static, str>,
     details: Map<String, Value>,
@@ -52,7 +55,8 @@ impl Problem {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         // A 503 or 429 always says when to come back.
         let retry_after_s = matches!(kind.status.as_u16(), 429 | 503).then_some(1);
-        Self { kind, detail: detail.into(), details: Map::new(), retry_after_s, header: None }
+        let (details, header) = (Map::new(), None);
+        Self(Box::new(Contents { kind, detail: detail.into(), details, retry_after_s, header }))
     }
 
     /// A problem about which there is nothing more to say than its title.
@@ -63,58 +67,59 @@ impl Problem {
     /// Adds an entry to `details`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(name.into(), value.into());
+        self.0.details.insert(name.into(), value.into());
         self
     }
 
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.0.header = Some((name, value));
         self
     }
 
     /// Says after how many seconds a retry makes sense.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
     /// What kind of problem it is.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The whole answer, for a request of the path `instance`. Headers that are already set (such as
     /// `Allow`) stay.
     pub fn render(self, instance: &str, mut headers: HeaderMap) -> Response {
+        let Contents { kind, detail, details, retry_after_s, header } = *self.0;
         let document = ProblemDocument {
-            r#type: format!("/docs#{}", self.kind.code),
-            title: self.kind.title,
-            status: self.kind.status.as_u16(),
-            detail: self.detail,
+            r#type: format!("/docs#{}", kind.code),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail,
             instance: instance.to_owned(),
-            code: self.kind.code,
-            details: self.details,
+            code: kind.code,
+            details,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem_json);
         headers.remove(header::CONTENT_LENGTH);
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = header {
             headers.insert(name, value);
         }
-        (self.kind.status, headers, body).into_response()
+        (kind.status, headers, body).into_response()
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.kind.status.into_response();
+        let mut response = self.0.kind.status.into_response();
         response.extensions_mut().insert(self);
         response
     }

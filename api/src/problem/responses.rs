@@ -7,7 +7,7 @@ use super::document::ProblemDocument;
 macro_rules! responses {
     ($($name:ident = $description:literal;)+) => {
         $(
-            #[doc = $description]
+            #[doc = concat!("`", stringify!($name), "` in the `OpenAPI` document.")]
             #[derive(ToResponse)]
             #[response(description = $description, content_type = "application/problem+json")]
             #[allow(dead_code)] // Never made: it only describes.

@@ -1,0 +1,15 @@
+//! The HTTP contract, through a real socket, over embedded adapters.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod async_purchase;
+mod bad_input;
+mod contract;
+mod operations;
+mod operators;
+mod outages;
+mod problems;
+mod products;
+mod server;
+mod support;
+mod sync_purchase;
+mod tracking;

@@ -1,0 +1,9 @@
+//! The API on a free port over embedded adapters, a client, and a worker that can be left out.
+
+mod app;
+mod client;
+mod switches;
+
+pub(crate) use app::{API_KEY, TestApp, buy_body, product};
+pub(crate) use client::Answer;
+pub(crate) use switches::{Switches, turn};
