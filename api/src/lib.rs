@@ -29,6 +29,7 @@ mod run;
 pub mod sampler;
 pub mod server;
 pub mod state;
+mod throttle;
 pub mod views;
 
 pub use run::run;

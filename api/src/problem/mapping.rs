@@ -1,5 +1,4 @@
-//! Every error that can reach a client, and what the client is told of it. What the log is told is
-//! decided where the error arose.
+//! Every error that can reach a client, and what the client is told of it; the log is told the rest.
 
 use serde_json::json;
 use shared::domain::{Reason, TrackingId};
@@ -8,12 +7,16 @@ use shared::pipeline::conclude::ConcludeError;
 use shared::pipeline::group_commit::LineError;
 use shared::pipeline::track::TrackError;
 use shared::ports::LedgerError;
-use tracing::debug;
+use tracing::warn;
 
 use super::document::Problem;
 use super::fault::Faults;
 use super::kind::{self, Kind};
 use crate::levels::LevelError;
+use crate::throttle::Throttle;
+
+/// In an outage every request fails for the same reason: one line a second says it.
+static OUTAGES: Throttle = Throttle::per_second();
 
 const TRY_AGAIN: &str = "Nothing was promised. Try again; with the same Idempotency-Key a retry \
                          is never a second purchase.";
@@ -48,7 +51,7 @@ impl From<AdmitError> for Problem {
         match error {
             AdmitError::Refused(reason) => Self::refused(reason),
             AdmitError::Unavailable(why) => {
-                debug!(why, "not accepted");
+                OUTAGES.or_skip(|| warn!(why, "purchases are not accepted"));
                 Self::try_again(kind::UNAVAILABLE)
             }
             AdmitError::Overloaded => Self::try_again(kind::OVERLOADED),
@@ -58,7 +61,7 @@ impl From<AdmitError> for Problem {
 
 impl From<ConcludeError> for Problem {
     fn from(error: ConcludeError) -> Self {
-        debug!(%error, "not concluded");
+        OUTAGES.or_skip(|| warn!(%error, "purchases are not concluded"));
         match error {
             ConcludeError::Line(LineError::Full) => Self::try_again(kind::OVERLOADED),
             ConcludeError::Ledger(_) | ConcludeError::Line(_) | ConcludeError::Late(_) => {
@@ -101,7 +104,7 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Unavailable(why) => {
-                debug!(why, "the ledger did not answer");
+                OUTAGES.or_skip(|| warn!(why, "the ledger did not answer"));
                 Self::new(kind::UNAVAILABLE, "The ledger is away. Try again.")
             }
             LedgerError::Poison(why) => {

@@ -52,7 +52,7 @@ async fn the_last_unit_sells_and_no_more() {
     });
     for answer in futures::future::join_all(crowd).await {
         if answer.status == 200 {
-            sold += 1
+            sold += 1;
         } else {
             answer.problem(409, "OUT_OF_STOCK");
             refused += 1;

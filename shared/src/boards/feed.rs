@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Boards;
 use crate::ports::{BusError, BusMessage, Clock, EventBus, Ledger, LedgerClock, StockUpdate};
@@ -19,10 +19,17 @@ pub async fn feed(
     ledger: Arc<dyn Ledger>,
     clock: Arc<LedgerClock>,
 ) {
+    let mut down = false;
     loop {
-        let Err(error) = follow(&boards, &*bus, &*ledger, &clock).await;
+        let Err(error) = follow(&boards, &*bus, &*ledger, &clock, &mut down).await;
         gauge!("doorbuster_feed_up").set(0.0);
-        warn!(%error, "the boards are not fed; reading the ledger instead");
+        // Said once per outage, not four times a second.
+        if down {
+            debug!(%error, "the boards are still not fed");
+        } else {
+            warn!(%error, "the boards are not fed; reading the ledger instead");
+        }
+        down = true;
         // With the bus away the ledger may still have a newer catalogue, or a first one.
         let _ = snapshot(&boards, &*ledger, &clock).await;
         tokio::time::sleep(PAUSE).await;
@@ -35,8 +42,10 @@ async fn follow(
     bus: &dyn EventBus,
     ledger: &dyn Ledger,
     clock: &LedgerClock,
+    down: &mut bool,
 ) -> Result<std::convert::Infallible, BusError> {
     let mut subscription = bus.subscribe().await?;
+    *down = false;
     gauge!("doorbuster_feed_up").set(1.0);
     info!("boards are fed");
     if let Err(error) = snapshot(boards, ledger, clock).await {
