@@ -10,6 +10,7 @@ mod limits;
 mod outages;
 mod outbox;
 mod parking;
+mod races;
 mod repeats;
 mod sales;
 mod stock;

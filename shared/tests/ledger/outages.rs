@@ -138,12 +138,7 @@ async fn a_settle_whose_caller_went_away_is_finished() {
     let purchase: Purchase = buy(product, "ann", 1);
     let (ledger, batch) = (world.ledger.clone(), [purchase.clone()]);
     let caller = tokio::spawn(async move { ledger.record(&batch, &[Answer::Yes]).await });
-    let waiting = format!(
-        "select count(*) from pg_stat_activity
-         where wait_event_type = 'Lock' and application_name = '{}'",
-        world.database().name()
-    );
-    while world.database().run(&waiting).await == ["0"] {}
+    world.until_somebody_waits_for_a_lock().await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     holder.batch_execute("commit").await.unwrap();

@@ -172,6 +172,16 @@ impl World {
         self.change(product, change).await;
     }
 
+    /// Waits until one of our connections waits for another.
+    pub(crate) async fn until_somebody_waits_for_a_lock(&self) {
+        let waiting = format!(
+            "select count(*) from pg_stat_activity
+             where wait_event_type = 'Lock' and application_name = '{}'",
+            self.database().name()
+        );
+        while self.database().run(&waiting).await == ["0"] {}
+    }
+
     pub(crate) async fn assert_history_adds_up(&self) {
         for product in self.ledger.audit().await.unwrap().products {
             assert_eq!(product.recomputed, product.level.counts, "{product:?}");

@@ -20,7 +20,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 /// Any number that nobody else uses: programs that start together migrate one after the other.
 const LOCK: i64 = 0x0064_6f6f_7262_7573;
 
-/// Brings the database up to date; answers the names of the migrations that were run.
+/// Brings the database up to date; answers the versions that were run.
 pub async fn migrate(settings: &config::Postgres) -> Result<Vec<String>, LedgerError> {
     let connector = Connector::new(settings).map_err(LedgerError::Unavailable)?;
     let session = connector.open_bare().await.map_err(LedgerError::Unavailable)?;

@@ -146,6 +146,7 @@ macro_rules! live_capped_sale {
               where sales.product_id = i.product_id and quantity is not null
                   and cancelled_at is null
                   and tstzrange(starts_at, ends_at) @> statement_timestamp()
+              limit 1
           ) s on true "
     };
 }

@@ -161,20 +161,23 @@ async fn bought(session: &Session, batch: &[Purchase]) -> Result<HashMap<BuyerKe
 }
 
 /// Who of the batch's buyers holds units now: asked by holds, and by a limit of one, which tells a
-/// buyer whether it was reached by buying or by holding.
+/// buyer whether it was reached by buying or by holding. (`limit 1` keeps it one index lookup per
+/// buyer: as a plain join it was planned as a loop over all open holds.)
 async fn holders(
     session: &Session,
     batch: &[Purchase],
 ) -> Result<HashSet<(ProductId, UserId)>, Fault> {
     let sql = "
-        with asked (product_id, user_id) as (select distinct * from unnest(?, ?))
-        select o.product_id, o.user_id
-        from asked join orders o using (product_id, user_id)
-        where o.status in ('RESERVED', 'PENDING') and (
-            ?
+        select asked.product_id, asked.user_id
+        from unnest(?, ?) as asked (product_id, user_id), lateral (
+            select from orders o
+            where o.product_id = asked.product_id and o.user_id = asked.user_id
+                and o.status in ('RESERVED', 'PENDING')
+            limit 1
+        ) held
+        where ?
             or exists (select from products where id = any(?) and per_user_limit = 1)
-            or exists (select from sales where id = any(?) and per_user_limit = 1)
-        )";
+            or exists (select from sales where id = any(?) and per_user_limit = 1)";
     let (products, sales, users) = buyers(batch);
     let read = query::<(BigInt, Text), _>(
         sql,
