@@ -10,7 +10,7 @@ use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions}
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
 use serde_json::Value;
-use support::Stack;
+use support::{Stack, eventually};
 
 async fn listen(url: &str) -> (Connection, Consumer) {
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
@@ -59,6 +59,9 @@ async fn versions_rise_and_the_last_value_arrives() {
         panic!("the broker closed the queue");
     };
     tokio::time::timeout(Duration::from_secs(30), sold_out).await.unwrap();
-    let last = client.get(&format!("/api/v1/products/{product}/availability")).await;
-    assert_eq!(last.body["version"], newest, "{last:?}");
+    eventually("the board of the API has it too", async || {
+        let last = client.get(&format!("/api/v1/products/{product}/availability")).await;
+        (last.body["version"] == newest).then_some(())
+    })
+    .await;
 }

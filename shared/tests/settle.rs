@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng};
-use rand::Rng as _;
 use shared::adapters::family;
 use shared::domain::testing::{fresh_id, purchase_of, with_key};
 use shared::domain::{Currency, Money, Order, Purchase, Reason, Sku, Status, TrackingId};
@@ -116,8 +115,10 @@ fn outcome(order: Option<&Order>) -> Outcome {
     order.map(|order| (order.id, order.status, order.reason, order.replay_of))
 }
 
-/// Product, user, units, and whether it comes with one of two keys.
-fn wishes() -> impl Strategy<Value = Vec<Vec<(i64, u8, u32, Option<bool>)>>> {
+/// Product, user, quantity, and whether it carries a key (one of two).
+type Wish = (i64, u8, u32, Option<bool>);
+
+fn wishes() -> impl Strategy<Value = Vec<Vec<Wish>>> {
     vec(vec((1..=3_i64, 0..4_u8, 1..=4_u32, any::<Option<bool>>()), 1..12), 1..6)
 }
 

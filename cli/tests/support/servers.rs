@@ -24,19 +24,19 @@ impl Server {
         }
     }
 
-    /// `kill -9`.
-    pub fn kill(self) {
+    /// `kill -9`. It stays away until the answer is dropped, also by a failed test.
+    pub fn kill(self) -> Down {
         services(&["kill", self.name()]);
+        Down(self)
     }
+}
 
-    /// Stops it as an operator would.
-    pub fn stop(self) {
-        services(&["stop", self.name()]);
-    }
+/// A server that is away; it is started again on the same port when this is dropped.
+pub struct Down(Server);
 
-    /// Starts it again on the same port, and waits until it answers.
-    pub fn start(self) {
-        services(&["start", self.name()]);
+impl Drop for Down {
+    fn drop(&mut self) {
+        services(&["start", self.0.name()]);
     }
 }
 

@@ -116,6 +116,10 @@ async fn what_a_dropped_consumer_had_in_hand_comes_again_first_and_in_order(
     }
     in_hand.remove(1).receipt.ack().await.unwrap();
     drop(first);
+    eventually("the three are back", async || {
+        (queue.status().await.unwrap().depth == 3).then_some(())
+    })
+    .await;
     publish(&*queue, [4]).await;
 
     let mut second = queue.consume().await.unwrap();

@@ -11,7 +11,7 @@ use shared::domain::testing::{fresh_id, purchase_of};
 use shared::domain::{
     Currency, Minter, Money, Order, ProductId, ProductRef, Purchase, Sku, TrackingId,
 };
-use shared::ports::{Ledger, NewProduct, Ports};
+use shared::ports::{NewProduct, Ports};
 use shared::testing::eventually;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
