@@ -59,11 +59,8 @@ async fn what_was_remembered_is_recalled(#[values(Real, Embedded)] family: Famil
     let map = map(family).await;
     let keyed = with_key(purchase(1, "u-1", 1), "k");
     map.remember(std::slice::from_ref(&keyed)).await.unwrap();
-    let recall = async |user: &str, key: &str| {
-        let (user, key) = (UserId::parse(user).unwrap(), IdempotencyKey::parse(key).unwrap());
-        map.recall(&user, &key).await.unwrap()
-    };
-    assert_eq!(recall("u-1", "k").await, Some(keyed));
-    assert_eq!(recall("u-1", "other").await, None);
-    assert_eq!(recall("u-2", "k").await, None);
+    let asked = [("u-1", "other"), ("u-1", "k"), ("u-2", "k")]
+        .map(|(user, key)| (UserId::parse(user).unwrap(), IdempotencyKey::parse(key).unwrap()));
+    assert_eq!(map.recall(&asked).await.unwrap(), [None, Some(keyed), None]);
+    assert_eq!(map.recall(&[]).await.unwrap(), []);
 }

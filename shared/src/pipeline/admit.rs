@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::group_commit::{Bounds, GroupCommit, LineError};
 use super::key::KeyRing;
+use super::recall::{Earlier, Recall};
 use crate::boards::Boards;
 use crate::domain::{
     Fingerprint, IdempotencyKey, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase,
@@ -86,7 +87,7 @@ pub struct Admitter {
     clock: Arc<LedgerClock>,
     ledger: Arc<dyn Ledger>,
     queue: Arc<dyn PurchaseQueue>,
-    idempotency: Arc<dyn IdempotencyMap>,
+    recall: Recall,
     remembering: GroupCommit<Purchase, Remembered>,
     publishing: GroupCommit<Purchase, Result<(), QueueError>>,
     timeout: Duration,
@@ -112,8 +113,9 @@ impl Admitter {
     /// An admitter that publishes in batches within `bounds`; a purchase not confirmed within
     /// `timeout` is not accepted.
     pub fn new(parts: Parts, bounds: Bounds, timeout: Duration) -> Self {
-        let (queue, map) = (Arc::clone(&parts.queue), Arc::clone(&parts.idempotency));
+        let (queue, map) = (Arc::clone(&parts.queue), parts.idempotency);
         Self {
+            recall: Recall::start(Arc::clone(&map), Arc::clone(&parts.ledger), bounds),
             remembering: GroupCommit::start(bounds, move |batch| remember(Arc::clone(&map), batch)),
             publishing: GroupCommit::start(bounds, move |batch| publish(Arc::clone(&queue), batch)),
             boards: parts.boards,
@@ -121,7 +123,6 @@ impl Admitter {
             clock: parts.clock,
             ledger: parts.ledger,
             queue: parts.queue,
-            idempotency: parts.idempotency,
             timeout,
         }
     }
@@ -237,17 +238,16 @@ impl Admitter {
             key: key.clone(),
             fingerprint: fingerprint(request, product_id),
         });
-        if let Ok(Some(original)) = self.idempotency.recall(&request.user_id, key).await {
-            same_request(keyed.as_ref(), original.keyed.as_ref())?;
-            return Ok(Some(Admitted::Purchase(original)));
-        }
-        match self.ledger.order_by_key(&request.user_id, key).await {
-            Ok(Some(order)) => {
-                same_request(keyed.as_ref(), order.keyed.as_ref())?;
-                Ok(Some(Admitted::Stored(Arc::new(order))))
+        match self.recall.earlier((request.user_id.clone(), key.clone())).await? {
+            Some(Earlier::Stamped(original)) => {
+                same_request(keyed.as_ref(), original.keyed.as_ref())?;
+                Ok(Some(Admitted::Purchase(*original)))
             }
-            // With both away a refusal from memory is still the best answer there is.
-            Ok(None) | Err(_) => Ok(None),
+            Some(Earlier::Stored(order)) => {
+                same_request(keyed.as_ref(), order.keyed.as_ref())?;
+                Ok(Some(Admitted::Stored(order)))
+            }
+            None => Ok(None),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod conclude;
 pub mod group_commit;
 pub mod key;
+mod recall;
 pub mod relay;
 pub mod settle;
 pub mod track;

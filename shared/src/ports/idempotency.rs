@@ -9,6 +9,9 @@ use crate::domain::{IdempotencyKey, Purchase, UserId};
 #[error("idempotency map unavailable: {0}")]
 pub struct IdempotencyError(pub String);
 
+/// A key and the user whose it is: two users may choose the same text.
+pub type UserKey = (UserId, IdempotencyKey);
+
 /// Remembers keyed purchases for 24 hours, so that a retry is exactly the same purchase again.
 #[async_trait]
 pub trait IdempotencyMap: Send + Sync {
@@ -19,10 +22,6 @@ pub trait IdempotencyMap: Send + Sync {
         purchases: &[Purchase],
     ) -> Result<Vec<Option<Purchase>>, IdempotencyError>;
 
-    /// The purchase remembered under (user, key).
-    async fn recall(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Purchase>, IdempotencyError>;
+    /// The purchase remembered under each key.
+    async fn recall(&self, keys: &[UserKey]) -> Result<Vec<Option<Purchase>>, IdempotencyError>;
 }

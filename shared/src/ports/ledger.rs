@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::gate::Answer;
+use super::idempotency::UserKey;
 use crate::domain::{
-    Catalogue, Counts, IdempotencyKey, Money, Order, Product, ProductId, ProductRef, Purchase,
-    Settled, Sku, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
+    Catalogue, Counts, Money, Order, Product, ProductId, ProductRef, Purchase, Settled, Sku,
+    StockLevel, Timestamp, TrackingId, TrackingKey,
 };
 
 /// Why the ledger did not do it. Nothing was written.
@@ -180,12 +181,8 @@ pub trait Ledger: Send + Sync {
     /// The orders that exist among `ids`, in no order.
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError>;
 
-    /// The order that owns (user, key), with its `keyed` filled in.
-    async fn order_by_key(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Order>, LedgerError>;
+    /// The orders that own these keys, with their `keyed` filled in, in no order.
+    async fn orders_by_key(&self, keys: &[UserKey]) -> Result<Vec<Order>, LedgerError>;
 
     /// All products, the sales that are not over, and of each product the last one that is (it
     /// keeps the product from falling back to its base price), at one version.

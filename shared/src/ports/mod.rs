@@ -15,7 +15,7 @@ pub mod queue;
 pub use bus::{BusError, BusMessage, EventBus, Heartbeat, StockUpdate, Subscription};
 pub use clock::{Clock, LedgerClock, SystemClock};
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
-pub use idempotency::{IdempotencyError, IdempotencyMap};
+pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
 pub use ledger::{
     Announcement, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct, ProductAudit,
     ProductChange, Pulse, Recorded,

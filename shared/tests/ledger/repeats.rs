@@ -94,12 +94,11 @@ async fn an_order_is_found_by_its_key(world: &World) {
     let purchase = with_key(buy(product, "ann", 1), "k");
     world.record(std::slice::from_ref(&purchase)).await;
     let key = purchase.keyed.as_ref().unwrap().key.clone();
-    let find = async |user: &str| {
-        world.ledger.order_by_key(&UserId::parse(user).unwrap(), &key).await.unwrap()
-    };
-    let found = find("ann").await.unwrap();
-    assert_eq!((found.id, found.keyed), (purchase.id, purchase.keyed.clone()));
-    assert_eq!(find("bob").await, None);
+    let asked = ["bob", "ann", "cleo"].map(|user| (UserId::parse(user).unwrap(), key.clone()));
+    let found = world.ledger.orders_by_key(&asked).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|order| (order.id, order.keyed)).collect();
+    assert_eq!(found, [(purchase.id, purchase.keyed)]);
+    assert_eq!(world.ledger.orders_by_key(&[]).await.unwrap(), []);
 }
 
 async fn a_foreign_id_is_a_collision_and_kept_once(world: &World) {

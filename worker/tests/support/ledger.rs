@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use shared::domain::{
-    Catalogue, IdempotencyKey, Order, Product, ProductId, ProductRef, Purchase, StockLevel,
-    TrackingId, TrackingKey, UserId,
+    Catalogue, Order, Product, ProductId, ProductRef, Purchase, StockLevel, TrackingId, TrackingKey,
 };
 use shared::ports::{
     Announcement, Answer, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
-    ProductChange, Pulse, Recorded,
+    ProductChange, Pulse, Recorded, UserKey,
 };
 use shared::testing::eventually;
 
@@ -74,12 +73,8 @@ impl Ledger for FaultyLedger {
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
         self.inner.orders(ids).await
     }
-    async fn order_by_key(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Order>, LedgerError> {
-        self.inner.order_by_key(user_id, key).await
+    async fn orders_by_key(&self, keys: &[UserKey]) -> Result<Vec<Order>, LedgerError> {
+        self.inner.orders_by_key(keys).await
     }
     async fn catalogue(&self) -> Result<Catalogue, LedgerError> {
         self.inner.catalogue().await

@@ -147,7 +147,7 @@ delegate! {
     begin_attempt(id: TrackingId) -> u32;
     park(letter: &DeadLetter) -> Option<Announcement>;
     keep_dead_letter(letter: &DeadLetter) -> ();
-    order_by_key(user_id: &UserId, key: &IdempotencyKey) -> Option<Order>;
+    orders_by_key(keys: &[UserKey]) -> Vec<Order>;
     catalogue() -> Catalogue;
     pulse() -> Pulse;
     stock(products: &[ProductId]) -> Vec<StockLevel>;

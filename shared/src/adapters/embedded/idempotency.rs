@@ -5,13 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{IdempotencyKey, Purchase, UserId};
-use crate::ports::{IdempotencyError, IdempotencyMap};
+use crate::domain::Purchase;
+use crate::ports::{IdempotencyError, IdempotencyMap, UserKey};
 
 /// Entries kept; the oldest leave first, and the ledger's unique index stays the backstop.
 const ENTRIES_MAX: usize = 100_000;
-
-type Owner = (UserId, IdempotencyKey);
 
 /// Keyed purchases behind one mutex.
 #[derive(Debug, Default)]
@@ -21,8 +19,8 @@ pub struct EmbeddedIdempotencyMap {
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: HashMap<Owner, Purchase>,
-    order: VecDeque<Owner>,
+    entries: HashMap<UserKey, Purchase>,
+    order: VecDeque<UserKey>,
 }
 
 impl EmbeddedIdempotencyMap {
@@ -57,11 +55,8 @@ impl IdempotencyMap for EmbeddedIdempotencyMap {
         Ok(purchases.iter().map(|purchase| inner.remember(purchase)).collect())
     }
 
-    async fn recall(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Purchase>, IdempotencyError> {
-        Ok(self.lock().entries.get(&(user_id.clone(), key.clone())).cloned())
+    async fn recall(&self, keys: &[UserKey]) -> Result<Vec<Option<Purchase>>, IdempotencyError> {
+        let inner = self.lock();
+        Ok(keys.iter().map(|key| inner.entries.get(key).cloned()).collect())
     }
 }

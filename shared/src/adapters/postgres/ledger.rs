@@ -17,12 +17,11 @@ use super::transaction::transaction;
 use super::{audit, catalogue, dead_letters, outbox, reads};
 use crate::config;
 use crate::domain::{
-    Catalogue, IdempotencyKey, Order, Product, ProductId, ProductRef, Purchase, StockLevel,
-    TrackingId, TrackingKey, UserId,
+    Catalogue, Order, Product, ProductId, ProductRef, Purchase, StockLevel, TrackingId, TrackingKey,
 };
 use crate::ports::{
     Announcement, Answer, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
-    ProductChange, Pulse, Recorded,
+    ProductChange, Pulse, Recorded, UserKey,
 };
 
 /// The ledger in PostgreSQL.
@@ -88,13 +87,9 @@ impl Ledger for PostgresLedger {
         Ok(reads::orders(&session, ids).await?)
     }
 
-    async fn order_by_key(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Order>, LedgerError> {
+    async fn orders_by_key(&self, keys: &[UserKey]) -> Result<Vec<Order>, LedgerError> {
         let session = self.pool.get().await?;
-        Ok(reads::order_by_key(&session, user_id, key).await?)
+        Ok(reads::orders_by_key(&session, keys).await?)
     }
 
     async fn catalogue(&self) -> Result<Catalogue, LedgerError> {

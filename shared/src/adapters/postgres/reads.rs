@@ -11,10 +11,8 @@ use super::rows::{
 };
 use super::session::Session;
 use super::statement::{bind, query};
-use crate::domain::{
-    Catalogue, IdempotencyKey, Order, ProductId, StockLevel, TrackingId, TrackingKey, UserId,
-};
-use crate::ports::Pulse;
+use crate::domain::{Catalogue, Order, ProductId, StockLevel, TrackingId, TrackingKey};
+use crate::ports::{Pulse, UserKey};
 
 pub(super) async fn orders(session: &Session, ids: &[TrackingId]) -> Result<Vec<Order>, Fault> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
@@ -23,19 +21,21 @@ pub(super) async fn orders(session: &Session, ids: &[TrackingId]) -> Result<Vec<
     session.rows(read).await?.into_iter().map(rows::order).collect()
 }
 
-pub(super) async fn order_by_key(
+pub(super) async fn orders_by_key(
     session: &Session,
-    user_id: &UserId,
-    key: &IdempotencyKey,
-) -> Result<Option<Order>, Fault> {
+    keys: &[UserKey],
+) -> Result<Vec<Order>, Fault> {
     let sql = concat!(
         "select ",
         order_columns!(),
-        " from orders o where o.user_id = ? and o.idempotency_key = ?"
+        " from unnest(?, ?) as k (user_id, idempotency_key)
+          join orders o using (user_id, idempotency_key)"
     );
-    let binds = (bind::<Text, _>(user_id.as_str()), bind::<Text, _>(key.as_str()));
+    let (users, keys): (Vec<_>, Vec<_>) =
+        keys.iter().map(|(user_id, key)| (user_id.as_str(), key.as_str())).unzip();
+    let binds = (bind::<Array<Text>, _>(users), bind::<Array<Text>, _>(keys));
     let found = session.rows(query::<OrderSql, _>(sql, binds)).await?;
-    found.into_iter().next().map(rows::order).transpose()
+    found.into_iter().map(rows::order).collect()
 }
 
 /// The catalogue; in a snapshot.

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::connection::RedisPool;
 use crate::domain::{IdempotencyKey, Purchase, UserId};
-use crate::ports::{IdempotencyError, IdempotencyMap};
+use crate::ports::{IdempotencyError, IdempotencyMap, UserKey};
 
 /// How long a retry is recognised here; afterwards the ledger's unique index still does.
 const TTL_S: u64 = 24 * 60 * 60;
@@ -71,13 +71,16 @@ impl IdempotencyMap for RedisIdempotencyMap {
         Ok(purchases.iter().map(answer).map(parse).collect())
     }
 
-    async fn recall(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Purchase>, IdempotencyError> {
-        let name = name(user_id, key);
-        let entry = self.pool.call(async |mut redis| redis.get(&name).await).await;
-        entry.map(parse).map_err(IdempotencyError)
+    async fn recall(&self, keys: &[UserKey]) -> Result<Vec<Option<Purchase>>, IdempotencyError> {
+        let names: Vec<String> = keys.iter().map(|(user_id, key)| name(user_id, key)).collect();
+        if names.is_empty() {
+            return Ok(vec![]);
+        }
+        let entries: Vec<Option<Vec<u8>>> = self
+            .pool
+            .call(async |mut redis| redis.mget(&names).await)
+            .await
+            .map_err(IdempotencyError)?;
+        Ok(entries.into_iter().map(parse).collect())
     }
 }

@@ -15,12 +15,12 @@ use async_trait::async_trait;
 use state::State;
 
 use crate::domain::{
-    Catalogue, IdempotencyKey, Order, Product, ProductId, ProductRef, Purchase, Sale, StockLevel,
-    TrackingId, TrackingKey, UserId,
+    Catalogue, Order, Product, ProductId, ProductRef, Purchase, Sale, StockLevel, TrackingId,
+    TrackingKey,
 };
 use crate::ports::{
     Announcement, Answer, Clock, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
-    ProductChange, Pulse, Recorded,
+    ProductChange, Pulse, Recorded, UserKey,
 };
 
 /// A ledger in memory.
@@ -81,14 +81,10 @@ impl Ledger for EmbeddedLedger {
         Ok(ids.iter().filter_map(|id| state.orders.get(id).cloned()).collect())
     }
 
-    async fn order_by_key(
-        &self,
-        user_id: &UserId,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Order>, LedgerError> {
+    async fn orders_by_key(&self, keys: &[UserKey]) -> Result<Vec<Order>, LedgerError> {
         let state = self.state();
-        let owner = state.keys.get(&(user_id.clone(), key.clone()));
-        Ok(owner.and_then(|(id, _)| state.orders.get(id).cloned()))
+        let owners = keys.iter().filter_map(|key| state.keys.get(key));
+        Ok(owners.filter_map(|(id, _)| state.orders.get(id).cloned()).collect())
     }
 
     async fn catalogue(&self) -> Result<Catalogue, LedgerError> {
