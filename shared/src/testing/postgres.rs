@@ -101,7 +101,7 @@ impl Drop for TestDatabase {
 /// `url` with connections that live in the schema `name`.
 fn within(url: &str, name: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
-    let options = format!("-csearch_path%3D{name}%2Cpublic");
+    let options = format!("-csearch_path%3D{name}");
     format!("{url}{separator}application_name={name}&options={options}")
 }
 
