@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image with all three programs: doorbuster-api, doorbuster-worker and doorbuster (migrate, seed, dlq, ...).
+# One image with all three programs: doorbuster-api, doorbuster-worker and doorbuster (migrate, seed, audit, ...).
 
 FROM rust:1-bookworm AS build
 WORKDIR /src
