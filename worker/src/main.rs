@@ -1,5 +1,5 @@
 //! `doorbuster-worker`: settles purchases from the queue.
-#![allow(clippy::print_stdout)] // --print-config answers on standard output.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // Before there is a log, and for --print-config.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,11 +26,20 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    match start(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("doorbuster-worker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(args: Args) -> anyhow::Result<()> {
     if args.print_config {
         print!("{}", Config::print(args.config.as_deref())?);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let config = Config::load(args.config.as_deref())?;
     telemetry::init_logs(&config.log)?;
@@ -39,5 +48,5 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     let ports = family::real(&config)?;
     worker::run(ports, &config, shutdown::on_signal()?).await;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
