@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use shared::boards::Boards;
@@ -91,7 +92,7 @@ async fn read(
     match ledger.stock(&products).await {
         Ok(levels) => {
             // What was just read is as good as an announcement for the next readers.
-            boards.stock.apply(&levels);
+            boards.stock.apply(&levels, Duration::ZERO);
             let found: HashMap<_, _> =
                 levels.into_iter().map(|level| (level.product_id, level)).collect();
             asked.iter().map(|product| Ok(found.get(product).copied())).collect()

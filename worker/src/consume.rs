@@ -13,7 +13,7 @@ use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::ports::{Deliveries, Delivery, Ledger, LedgerError, PurchaseQueue, QueueError};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::backoff::{Backoff, Stopped};
 use crate::gather::{Batch, gather};
@@ -81,6 +81,8 @@ impl Consumer {
         histogram!("doorbuster_consume_batch_size").record(batch.purchases.len() as f64);
         let Batch { purchases, suspects, receipts, garbage, forged } = batch;
         for letter in &forged {
+            counter!("doorbuster_forged_total").increment(1);
+            error!(error = letter.error, "kept as a dead letter; do all programs share one key?");
             let mut backoff = Backoff::new(self.shutdown.clone());
             while let Err(error) = self.ledger.keep_dead_letter(letter).await {
                 backoff.after(&error).await?;

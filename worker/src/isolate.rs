@@ -1,8 +1,10 @@
 //! Isolation: purchases settled one per transaction, each with a durable count of attempts, so
 //! that one that cannot be settled costs its neighbours nothing and ends up parked.
 
+use std::collections::HashSet;
+
 use metrics::counter;
-use shared::domain::{Purchase, envelope};
+use shared::domain::{Purchase, TrackingId, envelope};
 use shared::ports::{DeadLetter, LedgerError};
 use tracing::error;
 
@@ -14,12 +16,32 @@ use crate::consume::Consumer;
 const ATTEMPTS_MAX: u32 = 3;
 
 impl Consumer {
-    /// Settles each purchase on its own; afterwards each one is settled or parked.
+    /// Settles each purchase on its own; afterwards each one is settled or parked. Those that are
+    /// already (a worker died after settling some of them) are passed over.
     pub(crate) async fn settle_alone(&self, purchases: &[Purchase]) -> Result<(), Stopped> {
+        let standing = self.standing(purchases).await?;
         for purchase in purchases {
-            self.settle_one(purchase).await?;
+            if !standing.contains(&purchase.id) {
+                self.settle_one(purchase).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Which of these have an outcome that settling again would not change.
+    async fn standing(&self, purchases: &[Purchase]) -> Result<HashSet<TrackingId>, Stopped> {
+        let first_time = purchases.iter().filter(|purchase| !purchase.replayed);
+        let ids: Vec<TrackingId> = first_time.map(|purchase| purchase.id).collect();
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut backoff = Backoff::new(self.shutdown.clone());
+        loop {
+            match self.ledger.orders(&ids).await {
+                Ok(orders) => return Ok(orders.into_iter().map(|order| order.id).collect()),
+                Err(error) => backoff.after(&error).await?,
+            }
+        }
     }
 
     async fn settle_one(&self, purchase: &Purchase) -> Result<(), Stopped> {

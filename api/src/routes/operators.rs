@@ -187,7 +187,7 @@ where
 /// Shows an operator's write everywhere: here at once, elsewhere now or with the next heartbeat.
 async fn spread(app: &App, level: StockLevel) {
     let levels = [level];
-    app.boards.stock.apply(&levels);
+    app.boards.stock.apply(&levels, Duration::ZERO);
     let update = StockUpdate { stock: levels.to_vec(), heartbeat: None };
     let message = [BusMessage::Stock(Arc::new(update))];
     let (gate, bus) = tokio::join!(

@@ -14,9 +14,16 @@ use crate::ports::{Ledger, LedgerError};
 #[derive(Debug, Default)]
 pub struct CatalogueBoard {
     current: ArcSwapOption<Catalogue>,
-    /// When the last load began. Loads are rare and take turns, so that an older answer never
-    /// replaces a newer one.
-    loading: Mutex<Option<Instant>>,
+    /// The last load. Loads are rare and take turns, so that an older answer never replaces a
+    /// newer one.
+    loading: Mutex<Option<Load>>,
+}
+
+/// When a load began, and how it ended.
+#[derive(Debug)]
+struct Load {
+    began: Instant,
+    outcome: Result<(), LedgerError>,
 }
 
 impl CatalogueBoard {
@@ -42,29 +49,27 @@ impl CatalogueBoard {
         Ok(())
     }
 
-    /// Loads the catalogue unless a load began after this call: a crowd that asks for something
-    /// unknown costs the ledger one read at a time.
+    /// Loads the catalogue unless a load began after this call, whose outcome is then shared: a
+    /// crowd that asks for something unknown costs the ledger one read at a time, also one that
+    /// fails.
     pub async fn look_again(&self, ledger: &dyn Ledger) -> Result<(), LedgerError> {
         let asked = Instant::now();
         let mut turn = self.loading.lock().await;
-        if turn.is_none_or(|began| began < asked) {
-            self.load(&mut turn, ledger).await?;
+        match &*turn {
+            Some(load) if load.began >= asked => load.outcome.clone(),
+            _ => self.load(&mut turn, ledger).await,
         }
-        Ok(())
     }
 
-    async fn load(
-        &self,
-        began: &mut Option<Instant>,
-        ledger: &dyn Ledger,
-    ) -> Result<(), LedgerError> {
-        let now = Instant::now();
-        let catalogue = ledger.catalogue().await?;
-        *began = Some(now);
-        if catalogue.version > self.version() {
-            info!(version = catalogue.version, "catalogue loaded");
-            self.current.store(Some(Arc::new(catalogue)));
-        }
-        Ok(())
+    async fn load(&self, last: &mut Option<Load>, ledger: &dyn Ledger) -> Result<(), LedgerError> {
+        let began = Instant::now();
+        let outcome = ledger.catalogue().await.map(|catalogue| {
+            if catalogue.version > self.version() {
+                info!(version = catalogue.version, "catalogue loaded");
+                self.current.store(Some(Arc::new(catalogue)));
+            }
+        });
+        *last = Some(Load { began, outcome: outcome.clone() });
+        outcome
     }
 }

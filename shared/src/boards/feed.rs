@@ -12,16 +12,41 @@ use crate::ports::{BusError, BusMessage, Clock, EventBus, Ledger, LedgerClock, S
 /// Pause after a failure; short, since a board that is not fed only costs ledger reads.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Subscribes, takes a snapshot, applies; over and over. Drop the future to stop.
+/// A snapshot is taken again this often: clocks are stepped, and an announcement may be lost.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
+
+/// Keeps the boards fed for ever. Drop the future to stop.
 pub async fn feed(
     boards: Arc<Boards>,
     bus: Arc<dyn EventBus>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<LedgerClock>,
 ) {
+    tokio::join!(
+        announcements(&boards, &*bus, &*ledger, &clock),
+        snapshots(&boards, &*ledger, &clock)
+    );
+}
+
+async fn snapshots(boards: &Boards, ledger: &dyn Ledger, clock: &LedgerClock) {
+    loop {
+        tokio::time::sleep(SNAPSHOT_EVERY).await;
+        if let Err(error) = snapshot(boards, ledger, clock).await {
+            debug!(%error, "no snapshot");
+        }
+    }
+}
+
+/// Subscribes, takes a snapshot, applies; over and over.
+async fn announcements(
+    boards: &Boards,
+    bus: &dyn EventBus,
+    ledger: &dyn Ledger,
+    clock: &LedgerClock,
+) {
     let mut down = false;
     loop {
-        let Err(error) = follow(&boards, &*bus, &*ledger, &clock, &mut down).await;
+        let Err(error) = follow(boards, bus, ledger, clock, &mut down).await;
         gauge!("doorbuster_feed_up").set(0.0);
         // Said once per outage, not four times a second.
         if down {
@@ -31,14 +56,14 @@ pub async fn feed(
         }
         down = true;
         // With the bus away the ledger may still have a newer catalogue, or a first one.
-        let _ = snapshot(&boards, &*ledger, &clock).await;
+        let _ = snapshot(boards, ledger, clock).await;
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// Bind, then snapshot, then apply: nothing announced in between is missed.
 async fn follow(
-    boards: &Arc<Boards>,
+    boards: &Boards,
     bus: &dyn EventBus,
     ledger: &dyn Ledger,
     clock: &LedgerClock,
@@ -60,9 +85,12 @@ async fn follow(
 }
 
 async fn take(boards: &Boards, update: &StockUpdate, ledger: &dyn Ledger, clock: &LedgerClock) {
-    boards.stock.apply(&update.stock);
-    let Some(heartbeat) = update.heartbeat else { return };
-    let lag_ms = clock.now().millis() - heartbeat.ledger_time.millis();
+    let Some(heartbeat) = update.heartbeat else {
+        return boards.stock.apply(&update.stock, Duration::ZERO);
+    };
+    // A heartbeat that was long under way must not make an old count look fresh.
+    let lag_ms = clock.now().millis().saturating_sub(heartbeat.ledger_time.millis()).max(0);
+    boards.stock.apply(&update.stock, Duration::from_millis(lag_ms.unsigned_abs()));
     gauge!("doorbuster_feed_lag_seconds").set(lag_ms as f64 / 1_000.0);
     if let Err(error) = boards.catalogue.refresh(heartbeat.catalogue_version, ledger).await {
         counter!("doorbuster_catalogue_load_failures_total").increment(1);
@@ -78,6 +106,6 @@ async fn snapshot(
     let asked = clock.local();
     let pulse = ledger.pulse().await?;
     clock.correct(asked, pulse.now);
-    boards.stock.apply(&pulse.levels);
+    boards.stock.apply(&pulse.levels, Duration::ZERO);
     boards.catalogue.refresh(pulse.catalogue_version, ledger).await
 }

@@ -43,7 +43,7 @@ impl Boards {
     /// Shows the instance's own write before it is answered.
     pub fn apply(&self, recorded: &Recorded) {
         if let Some(announcement) = &recorded.announcement {
-            self.stock.apply(&announcement.levels);
+            self.stock.apply(&announcement.levels, Duration::ZERO);
             self.outcomes.apply(&announcement.orders);
         }
     }

@@ -27,14 +27,16 @@ impl StockBoard {
         Self { fresh, entries: RwLock::default() }
     }
 
-    /// Takes announced levels: only a higher version replaces, an equal one confirms.
-    pub fn apply(&self, levels: &[StockLevel]) {
-        let seen_at = Instant::now();
+    /// Takes levels that were read `age` ago: only a higher version replaces, an equal one
+    /// confirms.
+    pub fn apply(&self, levels: &[StockLevel], age: Duration) {
+        let now = Instant::now();
+        let seen_at = now.checked_sub(age).unwrap_or(now);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for &level in levels {
             let entry = entries.entry(level.product_id).or_insert(Entry { level, seen_at });
             if level.version >= entry.level.version {
-                *entry = Entry { level, seen_at };
+                *entry = Entry { level, seen_at: seen_at.max(entry.seen_at) };
             }
         }
     }
@@ -82,15 +84,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_a_higher_version_replaces() {
         let board = StockBoard::new(Duration::from_secs(2));
-        board.apply(&[level(5, 5)]);
-        board.apply(&[level(4, 4)]);
+        board.apply(&[level(5, 5)], Duration::ZERO);
+        board.apply(&[level(4, 4)], Duration::ZERO);
         assert_eq!(board.fresh(ProductId(1)), Some(level(5, 5)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_old_board_passes_purchases_through() {
         let board = StockBoard::new(Duration::from_secs(2));
-        board.apply(&[level(5, 10)]);
+        board.apply(&[level(5, 10)], Duration::ZERO);
         assert!(board.is_short(ProductId(1), None, 1));
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(!board.is_short(ProductId(1), None, 1));
@@ -100,9 +102,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_heartbeat_with_the_same_version_keeps_it_fresh() {
         let board = StockBoard::new(Duration::from_secs(2));
-        board.apply(&[level(5, 10)]);
+        board.apply(&[level(5, 10)], Duration::ZERO);
         tokio::time::advance(Duration::from_millis(1_900)).await;
-        board.apply(&[level(5, 10)]);
+        board.apply(&[level(5, 10)], Duration::ZERO);
         tokio::time::advance(Duration::from_millis(1_900)).await;
         assert!(board.is_short(ProductId(1), None, 1));
     }
@@ -110,9 +112,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stale_announcement_does_not_make_it_fresh() {
         let board = StockBoard::new(Duration::from_secs(2));
-        board.apply(&[level(5, 10)]);
+        board.apply(&[level(5, 10)], Duration::ZERO);
         tokio::time::advance(Duration::from_secs(3)).await;
-        board.apply(&[level(4, 9)]);
+        board.apply(&[level(4, 9)], Duration::ZERO);
         assert!(board.fresh(ProductId(1)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_announcement_that_was_long_under_way_is_old() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        board.apply(&[level(5, 10)], Duration::from_secs(3));
+        assert!(board.fresh(ProductId(1)).is_none());
+        board.apply(&[level(5, 10)], Duration::from_secs(1));
+        board.apply(&[level(5, 10)], Duration::from_secs(4));
+        let age = board.fresh_with_age(ProductId(1)).map(|(_, age)| age);
+        assert_eq!(age, Some(Duration::from_secs(1)));
     }
 }

@@ -238,7 +238,8 @@ impl Admitter {
             key: key.clone(),
             fingerprint: fingerprint(request, product_id),
         });
-        match self.recall.earlier((request.user_id.clone(), key.clone())).await? {
+        // Without an answer this is no moment for a refusal: the key may be a winner's.
+        match self.recall.earlier((request.user_id.clone(), key.clone())).await?? {
             Some(Earlier::Stamped(original)) => {
                 same_request(keyed.as_ref(), original.keyed.as_ref())?;
                 Ok(Some(Admitted::Purchase(*original)))

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::group_commit::{Bounds, GroupCommit, LineError};
 use crate::domain::{Order, Purchase};
-use crate::ports::{IdempotencyMap, Ledger, UserKey};
+use crate::ports::{IdempotencyMap, Ledger, LedgerError, UserKey};
 
 /// An earlier use of a key.
 pub(super) enum Earlier {
@@ -20,7 +20,10 @@ pub(super) enum Earlier {
 
 /// Looks keys up.
 #[derive(Clone)]
-pub(super) struct Recall(GroupCommit<UserKey, Option<Earlier>>);
+pub(super) struct Recall(GroupCommit<UserKey, Found>);
+
+/// What is known of a key; an error where the map has nothing and the ledger is away.
+type Found = Result<Option<Earlier>, LedgerError>;
 
 impl Recall {
     /// Reads in batches within `bounds`.
@@ -33,8 +36,8 @@ impl Recall {
         Self(GroupCommit::start(bounds, look))
     }
 
-    /// The earlier use of `key`, as far as it can be known now: of what is away, nothing is.
-    pub(super) async fn earlier(&self, key: UserKey) -> Result<Option<Earlier>, LineError> {
+    /// The earlier use of `key`, if there was one.
+    pub(super) async fn earlier(&self, key: UserKey) -> Result<Found, LineError> {
         self.0.submit(key).await
     }
 }
@@ -43,19 +46,19 @@ async fn look(
     map: Arc<dyn IdempotencyMap>,
     ledger: Arc<dyn Ledger>,
     keys: Vec<UserKey>,
-) -> Vec<Option<Earlier>> {
+) -> Vec<Found> {
     let stamped = map.recall(&keys).await.unwrap_or_else(|error| {
         debug!(%error, "keys are looked up in the ledger alone");
         vec![None; keys.len()]
     });
-    let mut found: Vec<Option<Earlier>> = stamped
+    let mut found: Vec<Found> = stamped
         .into_iter()
-        .map(|purchase| purchase.map(|purchase| Earlier::Stamped(Box::new(purchase))))
+        .map(|purchase| Ok(purchase.map(|purchase| Earlier::Stamped(Box::new(purchase)))))
         .collect();
     let (places, missing): (Vec<usize>, Vec<UserKey>) = keys
         .into_iter()
         .enumerate()
-        .filter(|(place, _)| found.get(*place).is_none_or(Option::is_none))
+        .filter(|(place, _)| matches!(found.get(*place), Some(Ok(None))))
         .unzip();
     if missing.is_empty() {
         return found;
@@ -67,10 +70,10 @@ async fn look(
                 .filter_map(|order| Some((owner(&order)?, order.into())))
                 .collect();
             for (place, key) in places.into_iter().zip(missing) {
-                found[place] = stored.get(&key).cloned().map(Earlier::Stored);
+                found[place] = Ok(stored.get(&key).cloned().map(Earlier::Stored));
             }
         }
-        Err(error) => debug!(%error, "keys cannot be looked up in the ledger"),
+        Err(error) => places.into_iter().for_each(|place| found[place] = Err(error.clone())),
     }
     found
 }

@@ -13,8 +13,8 @@ use tracing::{debug, warn};
 
 use crate::domain::{ProductId, StockLevel};
 use crate::ports::{
-    Announcement, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, StockGate, StockUpdate,
-    SyncMode,
+    Announcement, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, QueueError, StockGate,
+    StockUpdate, SyncMode,
 };
 
 /// Announcements waiting in memory; more are left to the sweep, which finds them in the outbox.
@@ -66,19 +66,24 @@ impl Relay {
 }
 
 impl Payer {
-    /// Looks for announcements that nobody paid and pays them; answers how many it found.
+    /// Looks for announcements that nobody paid and pays them, all of them while that goes well;
+    /// answers how many it found.
     pub async fn sweep(&self) -> Result<usize, LedgerError> {
-        let found = self.ledger.lease_dues(ROUND_MAX).await?;
-        let count = found.len();
-        if count > 0 {
-            counter!("doorbuster_relay_swept_total").increment(count as u64);
-            self.pay(found).await;
+        let mut count = 0;
+        loop {
+            let found = self.ledger.lease_dues(ROUND_MAX).await?;
+            let more = found.len() == ROUND_MAX;
+            count += found.len();
+            counter!("doorbuster_relay_swept_total").increment(found.len() as u64);
+            let paid = found.is_empty() || self.pay(found).await;
+            if !(paid && more) {
+                return Ok(count);
+            }
         }
-        Ok(count)
     }
 
-    /// Pays a round. Whatever fails is left in the outbox for the sweep.
-    pub async fn pay(&self, round: Vec<Announcement>) {
+    /// Pays a round; true if all of it was. Whatever fails is left in the outbox for the sweep.
+    pub async fn pay(&self, round: Vec<Announcement>) -> bool {
         let started = Instant::now();
         let levels = newest(round.iter().flat_map(|announcement| &announcement.levels));
         self.sync_gate(&levels).await;
@@ -86,20 +91,37 @@ impl Payer {
         if let Err(error) = self.bus.publish(&messages).await {
             counter!("doorbuster_relay_failures_total", "call" => "bus").increment(1);
             warn!(%error, "announcements are left to the sweep");
-            return;
+            return false;
         }
-        for letter in round.iter().flat_map(|announcement| &announcement.dead_letters) {
-            if let Err(error) = self.queue.publish_dead(letter).await {
-                counter!("doorbuster_relay_failures_total", "call" => "dead_letter").increment(1);
-                warn!(%error, "a dead-letter copy is left to the sweep");
-                return;
+        let (letters, others): (Vec<_>, Vec<_>) =
+            round.iter().partition(|announcement| !announcement.dead_letters.is_empty());
+        let mut paid = others;
+        let mut all = true;
+        for announcement in letters {
+            match self.publish_dead(announcement).await {
+                Ok(()) => paid.push(announcement),
+                Err(error) => {
+                    let failures = "doorbuster_relay_failures_total";
+                    counter!(failures, "call" => "dead_letter").increment(1);
+                    warn!(%error, "dead-letter copies are left to the sweep");
+                    all = false;
+                    break;
+                }
             }
         }
-        let dues: Vec<_> = round.iter().filter_map(|announcement| announcement.due).collect();
+        let dues: Vec<_> = paid.iter().filter_map(|announcement| announcement.due).collect();
         if let Err(error) = self.ledger.clear_dues(&dues).await {
             debug!(%error, "announced, but still in the outbox: it will be announced again");
         }
         histogram!("doorbuster_relay_seconds").record(started.elapsed().as_secs_f64());
+        all
+    }
+
+    async fn publish_dead(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        for letter in &announcement.dead_letters {
+            self.queue.publish_dead(letter).await?;
+        }
+        Ok(())
     }
 
     /// A gate that is away is healed by the next heartbeat.

@@ -100,7 +100,11 @@ impl Tracker {
             return Ok(order);
         }
         // Nothing stored: the MAC tells "issued, not yet settled" from "never issued".
-        let issued = self.keys.minter().is_some_and(|minter| minter.key().verify(id));
+        let Some(minter) = self.keys.minter() else {
+            let unknown = "the tracking key is not loaded yet".into();
+            return Err(LedgerError::Unavailable(unknown).into());
+        };
+        let issued = minter.key().verify(id);
         if issued { Ok(Arc::new(Order::queued(id))) } else { Err(TrackError::NeverIssued) }
     }
 }

@@ -138,6 +138,8 @@ impl ProductChange {
 pub struct ProductAudit {
     /// The inventory row.
     pub level: StockLevel,
+    /// Whether it is sold.
+    pub active: bool,
     /// Total by stock movements, reserved and sold by orders.
     pub recomputed: Counts,
     /// Orders that hold or bought units.

@@ -62,6 +62,33 @@ async fn what_gate_and_ledger_both_refuse_takes_no_lock() {
     assert_eq!(outcomes(&recorded), [SOLD_OUT]);
 }
 
+/// A machine that swaps, a pooler that died: the kernel still acknowledges, and nothing comes.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up() {
+    let database = TestDatabase::create().await;
+    let mut settings = database.settings();
+    settings.statement_timeout_ms = 100;
+    let ledger = PostgresLedger::connect(&settings).unwrap();
+    ledger.pulse().await.unwrap();
+    let backends = format!(
+        "select pid from pg_stat_activity
+         where application_name = '{}' and pid <> pg_backend_pid()",
+        database.name()
+    );
+    let backends = database.run(&backends).await;
+    let signal = |name: &str| {
+        let sent = std::process::Command::new("kill").arg(name).args(&backends).status();
+        assert!(sent.unwrap().success(), "{name} {backends:?}");
+    };
+    signal("-STOP");
+    let silent = ledger.pulse().await;
+    let other = ledger.pulse().await;
+    signal("-CONT");
+    let error = silent.unwrap_err().to_string();
+    assert!(error.contains("silent"), "{error}");
+    other.expect("on another connection");
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_is_noticed_at_once() {
     let database = TestDatabase::create_empty().await;

@@ -1,6 +1,8 @@
 //! The ledger's account of itself: inventory beside what history adds up to.
 
-use diesel::sql_types::BigInt;
+use std::time::Duration;
+
+use diesel::sql_types::{BigInt, Bool};
 
 use super::errors::Fault;
 use super::rows::{self, LevelRow, LevelSql, level_columns, live_capped_sale};
@@ -9,18 +11,14 @@ use super::statement::query;
 use crate::domain::Counts;
 use crate::ports::{LedgerAudit, ProductAudit};
 
-type HistorySql = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
-type HistoryRow = (i64, i64, i64, i64, i64, i64);
+type HistorySql = (Bool, BigInt, BigInt, BigInt, BigInt, BigInt);
+type HistoryRow = (bool, i64, i64, i64, i64, i64);
 
 /// Reads everything; in a snapshot.
 pub(super) async fn audit(session: &Session) -> Result<LedgerAudit, Fault> {
     // The one read that must look at every order: with plans for that, and time.
-    session
-        .batch(
-            "set local statement_timeout = '10min'; set local enable_seqscan = on; \
-             set local enable_hashjoin = on",
-        )
-        .await?;
+    session.allow(Duration::from_secs(600)).await?;
+    session.batch("set local enable_seqscan = on; set local enable_hashjoin = on").await?;
     let levels = concat!(
         "select ",
         level_columns!(),
@@ -36,9 +34,9 @@ pub(super) async fn audit(session: &Session) -> Result<LedgerAudit, Fault> {
     let (parked, dead_letters, dues) =
         session.row(query::<(BigInt, BigInt, BigInt), _>(counts, ())).await?;
     let products = levels.into_iter().map(rows::level).zip(history).map(|(level, history)| {
-        let (_, total, reserved, sold, orders_taken, orders_rejected) = history;
+        let (active, total, reserved, sold, orders_taken, orders_rejected) = history;
         let recomputed = Counts { total, reserved, sold };
-        ProductAudit { level, recomputed, orders_taken, orders_rejected }
+        ProductAudit { level, active, recomputed, orders_taken, orders_rejected }
     });
     Ok(LedgerAudit { products: products.collect(), parked, dead_letters, dues })
 }
@@ -58,10 +56,11 @@ const HISTORY: &str = "
             count(*) filter (where status = 'REJECTED') as rejected
         from orders group by product_id
     )
-    select i.product_id, coalesce(moved.total, 0), coalesce(ordered.reserved, 0),
+    select p.active, coalesce(moved.total, 0), coalesce(ordered.reserved, 0),
         coalesce(ordered.sold, 0),
         coalesce(ordered.taken, 0), coalesce(ordered.rejected, 0)
     from inventory i
+    join products p on p.id = i.product_id
     left join moved on moved.product_id = i.product_id
     left join ordered on ordered.product_id = i.product_id
     order by i.product_id";

@@ -3,6 +3,8 @@
 //! Each takes the product's inventory lock first and raises its version by one, so that one version
 //! orders everything the boards show; then, last, the catalogue's version.
 
+use std::time::Duration;
+
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::errors::Fault;
@@ -124,7 +126,8 @@ async fn read(session: &Session, id: ProductId) -> Result<Product, Fault> {
 /// before it. Reads all orders, under the lock: a rare act of an operator, which may take longer
 /// than a settle.
 async fn recount_buyers(session: &Session, id: ProductId) -> Result<(), Fault> {
-    session.batch("set local statement_timeout = '60s'; set local enable_seqscan = on").await?;
+    session.allow(Duration::from_secs(60)).await?;
+    session.batch("set local enable_seqscan = on").await?;
     let sql = "delete from buyers where product_id = ? and sale_id = 0";
     session.execute(command(sql, (bind::<BigInt, _>(id.0),))).await?;
     let sql = "

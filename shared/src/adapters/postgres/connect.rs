@@ -10,7 +10,7 @@ use tokio_postgres::config::{Config, Host, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::listen::Listening;
-use super::session::Session;
+use super::session::{MARGIN, Session};
 use super::tap::LastError;
 use crate::config;
 
@@ -20,6 +20,8 @@ pub(super) struct Connector {
     config: Config,
     tls: Option<MakeRustlsConnect>,
     settings: String,
+    /// How long the answer to a statement may take.
+    patience: Duration,
 }
 
 impl Connector {
@@ -34,6 +36,7 @@ impl Connector {
             SslMode::Require => Some(MakeRustlsConnect::new(tls_config()?)),
             _ => None,
         };
+        let patience = Duration::from_millis(settings.statement_timeout_ms.into()) + MARGIN;
         if config.get_application_name().is_none() {
             config.application_name("doorbuster");
         }
@@ -45,18 +48,16 @@ impl Connector {
             .keepalives_idle(Duration::from_secs(5))
             .keepalives_interval(Duration::from_secs(2))
             .keepalives_retries(5)
-            .tcp_user_timeout(Duration::from_millis(
-                u64::from(settings.statement_timeout_ms) + 2_000,
-            ))
+            .tcp_user_timeout(patience)
             // "Direct" hands us the bare socket, on which `Listening` does the rest.
             .ssl_mode(SslMode::Require)
             .ssl_negotiation(SslNegotiation::Direct);
-        Ok(Self { config, tls, settings: session_settings(settings) })
+        Ok(Self { config, tls, settings: session_settings(settings), patience })
     }
 
     /// Opens a connection for the daily work, with every guard set.
     pub(super) async fn open(&self) -> Result<Session, String> {
-        let session = self.open_bare().await?;
+        let session = self.connect(Some(self.patience)).await?;
         let mut connection = session.connection();
         connection.batch_execute(&self.settings).await.map_err(|e| e.to_string())?;
         Ok(session)
@@ -64,6 +65,10 @@ impl Connector {
 
     /// Opens a connection without time limits, for migrations.
     pub(super) async fn open_bare(&self) -> Result<Session, String> {
+        self.connect(None).await
+    }
+
+    async fn connect(&self, patience: Option<Duration>) -> Result<Session, String> {
         let last_error = LastError::default();
         let listening = Listening { tls: self.tls.clone(), last_error: last_error.clone() };
         // The config's own limit covers only TCP's part: a server that accepts and then says
@@ -78,7 +83,7 @@ impl Connector {
         };
         let connection =
             tokio::time::timeout(limit, opening).await.map_err(|_| "no answer in time")??;
-        Ok(Session::new(connection, last_error))
+        Ok(Session::new(connection, last_error, patience))
     }
 }
 

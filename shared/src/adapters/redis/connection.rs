@@ -14,27 +14,36 @@ use tracing::{info, warn};
 
 use crate::config;
 
+/// A connection, and whether its last call came to an end. One that did not may be half-open, which
+/// the client notices only when the kernel gives up, a quarter of an hour later.
+struct Connection {
+    redis: ConnectionManager,
+    in_call: bool,
+}
+
 /// Makes connections that reconnect by themselves. Checking them at every checkout, as the stock
-/// manager of bb8-redis would, doubles the round trips and never finds a broken one.
+/// manager of bb8-redis would, doubles the round trips.
 struct Manager {
     client: Client,
     config: ConnectionManagerConfig,
 }
 
 impl ManageConnection for Manager {
-    type Connection = ConnectionManager;
+    type Connection = Connection;
     type Error = RedisError;
 
-    async fn connect(&self) -> Result<ConnectionManager, RedisError> {
-        ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())
+    async fn connect(&self) -> Result<Connection, RedisError> {
+        let redis =
+            ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())?;
+        Ok(Connection { redis, in_call: false })
     }
 
-    async fn is_valid(&self, _: &mut ConnectionManager) -> Result<(), RedisError> {
+    async fn is_valid(&self, _: &mut Connection) -> Result<(), RedisError> {
         Ok(())
     }
 
-    fn has_broken(&self, _: &mut ConnectionManager) -> bool {
-        false
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.in_call
     }
 }
 
@@ -75,8 +84,11 @@ impl RedisPool {
             return Err("left alone for a moment after a failure".into());
         }
         let attempt = async {
-            let connection = self.pool.get().await.map_err(|error| error.to_string())?;
-            call(connection.clone()).await.map_err(|error| error.to_string())
+            let mut connection = self.pool.get().await.map_err(|error| error.to_string())?;
+            connection.in_call = true;
+            let answer = call(connection.redis.clone()).await;
+            connection.in_call = answer.as_ref().is_err_and(RedisError::is_timeout);
+            answer.map_err(|error| error.to_string())
         };
         let result = tokio::time::timeout(self.timeout, attempt)
             .await

@@ -14,6 +14,9 @@ use crate::ports::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMo
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
 static SYNC: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sync.lua")));
 
+/// Products in one call: a heartbeat of thousands must not run into the time limit of a call.
+const PRODUCTS_MAX: usize = 500;
+
 /// The gate in Redis. Calls for several products travel together on one connection.
 #[derive(Clone)]
 pub struct RedisGate {
@@ -24,6 +27,22 @@ impl RedisGate {
     /// A gate over `pool`.
     pub fn new(pool: Arc<RedisPool>) -> Self {
         Self { pool }
+    }
+
+    async fn sync_part(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), String> {
+        let equal_too = u8::from(mode == SyncMode::NewerOrEqual);
+        let synced = self.pool.call(async |redis| {
+            try_join_all(levels.iter().map(|level| {
+                let mut redis = redis.clone();
+                async move {
+                    let mut call = SYNC.key(key(level.product_id));
+                    call.arg(level.version).arg(level.counts.available()).arg(equal_too);
+                    call.invoke_async::<i64>(&mut redis).await
+                }
+            }))
+            .await
+        });
+        synced.await.map(drop)
     }
 }
 
@@ -52,19 +71,10 @@ impl StockGate for RedisGate {
     }
 
     async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError> {
-        let equal_too = u8::from(mode == SyncMode::NewerOrEqual);
-        let synced = self.pool.call(async |redis| {
-            try_join_all(levels.iter().map(|level| {
-                let mut redis = redis.clone();
-                async move {
-                    let mut call = SYNC.key(key(level.product_id));
-                    call.arg(level.version).arg(level.counts.available()).arg(equal_too);
-                    call.invoke_async::<i64>(&mut redis).await
-                }
-            }))
-            .await
-        });
-        synced.await.map(drop).map_err(GateError)
+        for part in levels.chunks(PRODUCTS_MAX) {
+            self.sync_part(part, mode).await.map_err(GateError)?;
+        }
+        Ok(())
     }
 
     async fn levels(&self, products: &[ProductId]) -> Result<Vec<Option<GateLevel>>, GateError> {

@@ -80,6 +80,7 @@ impl State {
         let level = self.level(id, now)?;
         let mut audit = ProductAudit {
             level,
+            active: self.products.get(&id)?.active,
             recomputed: Counts { total: self.stock.get(&id)?.moved, ..Counts::default() },
             orders_taken: 0,
             orders_rejected: 0,
