@@ -14,13 +14,22 @@ use tracing::warn;
 use crate::problem::{Problem, kind};
 use crate::state::Shared;
 
+/// A shorter key is warned of.
+const SAFE_LEN: usize = 16;
+
 /// The key that operators must send.
 pub struct OperatorKey(SecretString);
 
 impl OperatorKey {
     /// The configured key; where there is none, one for this run, shown once in the log.
     pub fn new(config: &Admin) -> Self {
-        if !config.api_key.expose_secret().is_empty() {
+        let configured = config.api_key.expose_secret();
+        if !configured.is_empty() {
+            if configured.len() < SAFE_LEN {
+                warn!(
+                    "admin.api_key is short enough to be guessed: use {SAFE_LEN} characters or more"
+                );
+            }
             return Self(config.api_key.clone());
         }
         let key = format!("{:032x}", rand::random::<u128>());

@@ -8,6 +8,7 @@ use serde::Serialize;
 use shared::domain::ProductId;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tracing::debug;
 use utoipa::ToSchema;
 
 use crate::state::App;
@@ -83,9 +84,14 @@ async fn examine(app: &App) -> Report {
     // Any product will do: what counts is that there is an answer.
     let probe = [ProductId(1)];
     let ports = &app.ports;
-    let (redis, postgresql) =
-        tokio::join!(answers(ports.gate.levels(&probe)), answers(ports.ledger.stock(&probe)));
-    let rabbitmq = check(ports.queue.writable().map_err(|error| error.to_string()));
+    let (redis, postgresql) = tokio::join!(
+        answers("redis", ports.gate.levels(&probe)),
+        answers("postgresql", ports.ledger.stock(&probe))
+    );
+    let rabbitmq = check(ports.queue.writable().map_err(|error| {
+        debug!(dependency = "rabbitmq", %error, "not ready");
+        "it takes no messages; see the log".to_owned()
+    }));
     let catalogue = loaded(app.boards.catalogue.current().is_some());
     let tracking_key = loaded(app.keys.minter().is_some());
     let down = |check: &Check| check.status == Condition::Down;
@@ -106,9 +112,17 @@ async fn examine(app: &App) -> Report {
     Report { status, checks }
 }
 
-async fn answers<T, E: std::fmt::Display>(asked: impl Future<Output = Result<T, E>>) -> Check {
+/// What exactly went wrong is for the log: a driver's words may name hosts and users.
+async fn answers<T, E: std::fmt::Display>(
+    dependency: &str,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Check {
     check(match timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Ok(Err(error)) => {
+            debug!(dependency, %error, "not ready");
+            Err("it does not answer; see the log".to_owned())
+        }
+        Ok(Ok(_)) => Ok(()),
         Err(_) => Err(format!("no answer within {} ms", PATIENCE.as_millis())),
     })
 }
@@ -117,9 +131,9 @@ fn loaded(loaded: bool) -> Check {
     check(loaded.then_some(()).ok_or_else(|| "not loaded yet".into()))
 }
 
-fn check<T>(result: Result<T, String>) -> Check {
+fn check(result: Result<(), String>) -> Check {
     match result {
-        Ok(_) => Check { status: Condition::Up, detail: None },
+        Ok(()) => Check { status: Condition::Up, detail: None },
         Err(detail) => Check { status: Condition::Down, detail: Some(detail) },
     }
 }

@@ -11,8 +11,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// A broker that takes longer to answer counts as away.
+/// The first sample is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A broker that takes longer to answer counts as away. Longer than the adapter's own limit, after
+/// which it takes a new line to the broker.
+const AWAY_AFTER: Duration = Duration::from_secs(3);
 
 /// What the queue looked like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,7 +53,7 @@ impl Sampler {
         let mut empty_at = clock.now();
         loop {
             tick.tick().await;
-            let status = timeout(PATIENCE, queue.status()).await.unwrap_or_else(|_| Err(late()));
+            let status = timeout(AWAY_AFTER, queue.status()).await.unwrap_or_else(|_| Err(late()));
             let sample = status.map(|status| {
                 let now = clock.now();
                 if status.depth == 0 {

@@ -1,5 +1,6 @@
 //! What every request shares.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
@@ -8,13 +9,14 @@ use shared::boards::Boards;
 use shared::config::{Config, Http, Limits};
 use shared::domain::{Product, ProductRef};
 use shared::pipeline::admit::{self, Admitter};
+use shared::pipeline::audit::{AuditReport, audit};
 use shared::pipeline::conclude::Concluder;
-use shared::pipeline::group_commit::Bounds;
+use shared::pipeline::group_commit::{Bounds, GroupCommit};
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::pipeline::track::Tracker;
-use shared::ports::{LedgerClock, Ports};
+use shared::ports::{LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
 use crate::levels::Levels;
@@ -26,6 +28,9 @@ use crate::sampler::Sampler;
 
 /// The state as handlers are given it.
 pub type Shared = Arc<App>;
+
+/// What an audit came to.
+pub type AuditResult = Result<Arc<AuditReport>, LedgerError>;
 
 /// One instance of the API.
 pub struct App {
@@ -45,6 +50,8 @@ pub struct App {
     pub tracker: Tracker,
     /// Reads stock.
     pub levels: Levels,
+    /// Audits: one at a time, its report for all who ask meanwhile.
+    pub audits: GroupCommit<(), AuditResult>,
     /// Purchases per user and second.
     pub user_limits: UserLimits,
     /// Who may use operator routes.
@@ -101,6 +108,7 @@ impl App {
                 Arc::clone(&ports.ledger),
             ),
             levels: Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock)),
+            audits: audits(&ports),
             user_limits: UserLimits::new(config.limits.per_user_per_second),
             operator_key: OperatorKey::new(&config.admin),
             sampler: Sampler::default(),
@@ -121,6 +129,19 @@ impl App {
     pub async fn product(&self, product: &ProductRef) -> Result<Arc<Product>, Problem> {
         Ok(self.admitter.product(product).await?)
     }
+}
+
+fn audits(ports: &Ports) -> GroupCommit<(), AuditResult> {
+    let all = NonZeroUsize::new(1_000).unwrap_or(NonZeroUsize::MIN);
+    let bounds = Bounds { line_max: all, batch_max: all, rounds: NonZeroUsize::MIN };
+    let (ledger, gate) = (Arc::clone(&ports.ledger), Arc::clone(&ports.gate));
+    GroupCommit::start(bounds, move |asked| {
+        let (ledger, gate) = (Arc::clone(&ledger), Arc::clone(&gate));
+        async move {
+            let report = audit(&*ledger, &*gate).await.map(Arc::new);
+            asked.iter().map(|()| report.clone()).collect()
+        }
+    })
 }
 
 fn admit_bounds(config: &Config) -> Bounds {

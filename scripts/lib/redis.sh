@@ -24,6 +24,7 @@ dir "$FOLDER/redis"
 databases 1024
 save ""
 appendonly no
+maxmemory 512mb
 maxmemory-policy noeviction
 CONF
 }

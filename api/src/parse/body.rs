@@ -57,7 +57,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn text(request: Request, app: &Shared, times: usize) -> Result<String, Problem> {
-    let (max, patience) = (app.http.body_bytes_max * times, app.http.header_timeout);
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        let detail = "Send the body without Content-Encoding.";
+        return Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let (max, patience) = (app.http.body_bytes_max * times, app.http.body_timeout);
     // A client that waits for "100 Continue" sends nothing that it would have to be read out of.
     let drain = !request.headers().contains_key(header::EXPECT);
     let bytes = tokio::time::timeout(patience, bytes(request.into_body(), max, drain))
@@ -67,21 +71,26 @@ async fn text(request: Request, app: &Shared, times: usize) -> Result<String, Pr
 }
 
 async fn bytes(mut body: Body, max: usize, drain: bool) -> Result<Bytes, Problem> {
-    let mut whole = Bytes::new();
+    // Nearly every body comes in one piece, which is then not copied.
+    let mut first = Bytes::new();
+    let mut more = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Faults::one("body", "ended early"))?;
         let Ok(part) = frame.into_data() else { continue };
-        if whole.len() + part.len() > max {
+        if first.len() + more.len() + part.len() > max {
             if drain {
                 discard(body).await;
             }
             let detail = format!("The body may have at most {max} bytes.");
             return Err(Problem::new(kind::PAYLOAD_TOO_LARGE, detail));
         }
-        // Nearly every body comes in one piece, which is then not copied.
-        whole = if whole.is_empty() { part } else { [whole, part].concat().into() };
+        if first.is_empty() {
+            first = part;
+        } else {
+            more.extend_from_slice(&part);
+        }
     }
-    Ok(whole)
+    Ok(if more.is_empty() { first } else { [&*first, &*more].concat().into() })
 }
 
 async fn discard(mut body: Body) {

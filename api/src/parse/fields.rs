@@ -16,16 +16,10 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Reads `body`, which must be one JSON object without repeated names.
+    /// Reads `body`, which must be one JSON object.
     pub fn read(body: &str) -> Result<Self, Faults> {
         let Object(entries) = serde_json::from_str(body).map_err(|error| malformed(&error))?;
-        let mut faults = Faults::default();
-        for (at, (name, _)) in entries.iter().enumerate() {
-            if entries[..at].iter().any(|(earlier, _)| earlier == name) && !faults.of(name) {
-                faults.note(name.clone(), "is given more than once");
-            }
-        }
-        Ok(Self { entries, faults })
+        Ok(Self { entries, faults: Faults::default() })
     }
 
     /// A text of up to `bytes_max` bytes without control characters.
@@ -61,10 +55,17 @@ impl Fields {
         }
     }
 
-    /// The value of a field, if it is there and not null.
-    pub fn value(&self, name: &str) -> Option<Value> {
-        let (_, value) = self.entries.iter().find(|(entry, _)| entry == name)?;
-        Some(value).filter(|value| !value.is_null()).cloned()
+    /// The value of a field, if it is there, once, and not null.
+    pub fn value(&mut self, name: &'static str) -> Option<Value> {
+        let mut given = self.entries.iter().filter(|(entry, _)| entry == name);
+        let (_, value) = given.next()?;
+        if given.next().is_none() {
+            return Some(value).filter(|value| !value.is_null()).cloned();
+        }
+        if !self.faults.of(name) {
+            self.faults.note(name, "is given more than once");
+        }
+        None
     }
 
     /// True if the field is there, be it null.
@@ -140,7 +141,9 @@ mod tests {
 
     #[test]
     fn a_name_is_given_once() {
-        let fields = Fields::read(r#"{"a":1,"a":2,"a":3,"b":1}"#).unwrap();
+        let mut fields = Fields::read(r#"{"a":1,"a":2,"a":3,"b":1,"c":1,"c":2}"#).unwrap();
+        assert_eq!(fields.integer("a", 1..=9), None);
+        assert_eq!(fields.integer("a", 1..=9), None);
         let faults = fields.finish(Some(())).unwrap_err();
         assert_eq!(faults.all().len(), 1);
         assert!(faults.of("a"));

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::domain::StockLevel;
-use shared::pipeline::audit::{AuditReport, audit as run_audit};
+use shared::pipeline::audit::AuditReport;
 use shared::ports::{BusMessage, StockUpdate, SyncMode};
 use tokio::time::timeout;
 use tracing::{debug, info};
@@ -164,13 +164,11 @@ pub async fn restock(
         (status = "default", response = responses::Other),
     )
 )]
-pub async fn audit(_: Operator, State(app): State<Shared>) -> Result<Json<AuditReport>, Problem> {
-    let report =
-        detached(
-            &app,
-            |app| async move { Ok(run_audit(&*app.ports.ledger, &*app.ports.gate).await?) },
-        );
-    report.await.map(Json)
+pub async fn audit(
+    _: Operator,
+    State(app): State<Shared>,
+) -> Result<Json<Arc<AuditReport>>, Problem> {
+    Ok(Json(app.audits.submit(()).await??))
 }
 
 /// Runs `work` to its end, whether or not the client stays.

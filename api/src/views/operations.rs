@@ -20,7 +20,7 @@ pub struct QueueView {
     /// Messages (batches of purchases) ready to be delivered.
     #[schema(example = 3)]
     depth: u64,
-    /// Workers attached.
+    /// Consumers attached; a worker has `settle.rounds` of them.
     #[schema(example = 2)]
     consumers: u64,
     /// Messages in the dead-letter queue.

@@ -31,6 +31,8 @@ pub struct Http {
     pub body_bytes_max: usize,
     #[serde(rename = "header_timeout_ms", deserialize_with = "ms")]
     pub header_timeout: Duration,
+    #[serde(rename = "body_timeout_ms", deserialize_with = "ms")]
+    pub body_timeout: Duration,
     #[serde(rename = "request_timeout_ms", deserialize_with = "ms")]
     pub request_timeout: Duration,
     pub connections_max: NonZeroUsize,

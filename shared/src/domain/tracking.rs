@@ -17,6 +17,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher24;
 use uuid::Uuid;
 
@@ -68,6 +69,17 @@ impl TrackingKey {
     /// A key of exactly these bytes.
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// The key that a secret text stands for: 32 hexadecimal digits are the key itself, of any other
+    /// text it is the beginning of the SHA-256.
+    pub fn from_secret(text: &str) -> Self {
+        Self::from_hex(text).unwrap_or_else(|| {
+            let digest: [u8; 32] = Sha256::digest(text).into();
+            let mut key = [0; 16];
+            key.copy_from_slice(&digest[..16]);
+            Self(key)
+        })
     }
 
     /// Parses 32 hexadecimal digits.
@@ -194,7 +206,9 @@ mod tests {
         #[test]
         fn a_key_survives_its_hexadecimal_form(bytes: [u8; 16]) {
             let key = TrackingKey::new(bytes);
-            prop_assert_eq!(TrackingKey::from_hex(&key.to_hex()), Some(key));
+            prop_assert_eq!(TrackingKey::from_hex(&key.to_hex()), Some(key.clone()));
+            prop_assert_eq!(TrackingKey::from_secret(&key.to_hex()), key.clone());
+            prop_assert_ne!(TrackingKey::from_secret("open sesame"), key);
         }
     }
 }

@@ -18,8 +18,9 @@ impl KeyRing {
     /// A ring with the key that overrides the ledger's, if one is configured.
     pub fn from_config(config: &config::Tracking) -> Self {
         let ring = Self::default();
-        if let Some(key) = TrackingKey::from_hex(config.secret.expose_secret()) {
-            ring.set(key);
+        let secret = config.secret.expose_secret();
+        if !secret.is_empty() {
+            ring.set(TrackingKey::from_secret(secret));
         }
         ring
     }
