@@ -16,7 +16,7 @@ use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::pipeline::track::Tracker;
-use shared::ports::{LedgerClock, LedgerError, Ports};
+use shared::ports::{Announcement, LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
 use crate::levels::Levels;
@@ -52,6 +52,8 @@ pub struct App {
     pub levels: Levels,
     /// Audits: one at a time, its report for all who ask meanwhile.
     pub audits: GroupCommit<(), AuditResult>,
+    /// Tells the rest of the world what was written here.
+    relay: Relay,
     /// Purchases per user and second.
     pub user_limits: UserLimits,
     /// Who may use operator routes.
@@ -93,7 +95,8 @@ impl App {
             queue: Arc::clone(&ports.queue),
             idempotency: Arc::clone(&ports.idempotency),
         };
-        let settler = Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay);
+        let settler =
+            Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay.clone());
         Self {
             admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
             concluder: Concluder::new(
@@ -109,6 +112,7 @@ impl App {
             ),
             levels: Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock)),
             audits: audits(&ports),
+            relay,
             user_limits: UserLimits::new(config.limits.per_user_per_second),
             operator_key: OperatorKey::new(&config.admin),
             sampler: Sampler::default(),
@@ -123,6 +127,12 @@ impl App {
             clock,
             ports,
         }
+    }
+
+    /// Shows a write everywhere: here at once, elsewhere by the relay.
+    pub fn spread(&self, announcement: Announcement) {
+        self.boards.apply(Some(&announcement));
+        self.relay.offer(announcement);
     }
 
     /// The product that a request names.

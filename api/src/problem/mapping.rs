@@ -117,6 +117,22 @@ impl From<LedgerError> for Problem {
                 let detail = format!("Only {available} units are neither held nor sold.");
                 Self::new(kind::STOCK_IN_USE, detail).with("available", available)
             }
+            LedgerError::SaleNotFound => Self::plain(kind::SALE_NOT_FOUND),
+            LedgerError::SaleOverlap(other) => {
+                let detail = format!("Sale {other} of this product is at the same time.");
+                Self::new(kind::SALE_OVERLAP, detail).with("saleId", other.0)
+            }
+            LedgerError::SaleFixed(phase) => {
+                let detail = format!("The sale is {phase}.");
+                Self::new(kind::SALE_FIXED, detail).with("status", phase.as_str())
+            }
+            LedgerError::SaleBackwards => {
+                Faults::one("endsAt", "must be later than startsAt").into()
+            }
+            LedgerError::SaleTaken { taken } => {
+                let detail = format!("{taken} units of the sale are sold or held.");
+                Self::new(kind::SALE_TAKEN, detail).with("taken", taken)
+            }
         }
     }
 }

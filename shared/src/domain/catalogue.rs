@@ -32,6 +32,40 @@ pub struct Product {
     pub active: bool,
 }
 
+/// Where a sale stands, by the clock alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// It has not opened.
+    Upcoming,
+    /// It is open.
+    Live,
+    /// It is over.
+    Ended,
+    /// It was called off.
+    Cancelled,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 4] = [Self::Upcoming, Self::Live, Self::Ended, Self::Cancelled];
+
+    /// The stable name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upcoming => "upcoming",
+            Self::Live => "live",
+            Self::Ended => "ended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A sale of one product. Sales of one product never overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sale {
@@ -58,6 +92,16 @@ pub struct Sale {
 }
 
 impl Sale {
+    /// Where it stands at `at`.
+    pub fn phase(&self, at: Timestamp) -> Phase {
+        match self.refusal(at) {
+            None => Phase::Live,
+            Some(Reason::SaleNotStarted) => Phase::Upcoming,
+            Some(Reason::SaleEnded) => Phase::Ended,
+            Some(_) => Phase::Cancelled,
+        }
+    }
+
     /// Why a purchase accepted at `at` is outside this sale; `None` inside.
     pub fn refusal(&self, at: Timestamp) -> Option<Reason> {
         if self.cancelled {

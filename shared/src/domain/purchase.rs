@@ -110,9 +110,9 @@ impl Purchase {
             replay_of: None,
             accepted_at: self.accepted_at,
             decided_at: Some(now),
-            expires_at: None,
             version: 1,
             keyed: self.keyed.clone(),
+            ..Order::queued(self.id)
         }
     }
 

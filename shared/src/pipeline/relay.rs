@@ -159,9 +159,10 @@ fn messages(round: &[Announcement], levels: Vec<StockLevel>) -> Vec<BusMessage> 
         let update = StockUpdate { stock: levels, heartbeat: None };
         messages.push(BusMessage::Stock(Arc::new(update)));
     }
-    let orders: Vec<_> =
-        round.iter().flat_map(|announcement| announcement.orders.iter().cloned()).collect();
-    messages.extend(orders.chunks(ORDERS_MAX).map(|part| BusMessage::Outcomes(part.to_vec())));
+    let orders: Vec<_> = round.iter().flat_map(|announcement| &announcement.orders).collect();
+    messages.extend(orders.chunks(ORDERS_MAX).map(|part| {
+        BusMessage::Outcomes(part.iter().map(|change| Arc::clone(&change.order)).collect())
+    }));
     messages
 }
 

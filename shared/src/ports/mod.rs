@@ -17,8 +17,9 @@ pub use clock::{Clock, LedgerClock, SystemClock};
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
 pub use ledger::{
-    Announcement, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct, ProductAudit,
-    ProductChange, Pulse, Recorded,
+    Announcement, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
+    NewProduct, NewSale, OrderChange, OrderQuery, ProductAudit, ProductChange, Pulse, Recorded,
+    SaleChange, SaleQuery,
 };
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt};
 

@@ -6,6 +6,7 @@ mod buying;
 mod catalogue;
 mod concurrency;
 mod holds;
+mod life;
 mod limits;
 mod outages;
 mod outbox;
