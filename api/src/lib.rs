@@ -12,7 +12,7 @@
 //! | `problem` | which error is which status code |
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
 //! | `levels`, `sampler`, `readiness` | stock, queue and dependencies, asked in bounded ways |
-//! | `limits`, `operator` | who may do what, and how often |
+//! | `limits`, `operator`, `webhook` | who may do what, and how often |
 
 pub mod edge;
 pub mod levels;
@@ -31,5 +31,6 @@ pub mod server;
 pub mod state;
 mod throttle;
 pub mod views;
+pub mod webhook;
 
 pub use run::run;

@@ -9,10 +9,12 @@ use shared::boards::Boards;
 use shared::config::{Config, Http, Limits};
 use shared::domain::{Product, ProductRef};
 use shared::pipeline::admit::{self, Admitter};
+use shared::pipeline::advance::Advancer;
 use shared::pipeline::audit::{AuditReport, audit};
 use shared::pipeline::conclude::Concluder;
 use shared::pipeline::group_commit::{Bounds, GroupCommit};
 use shared::pipeline::key::KeyRing;
+use shared::pipeline::pay::Cashier;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::pipeline::track::Tracker;
@@ -25,6 +27,7 @@ use crate::operator::OperatorKey;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sampler::Sampler;
+use crate::webhook::WebhookSecret;
 
 /// The state as handlers are given it.
 pub type Shared = Arc<App>;
@@ -46,6 +49,12 @@ pub struct App {
     pub admitter: Admitter,
     /// Concludes synchronous ones.
     pub concluder: Concluder,
+    /// Moves orders along.
+    pub advancer: Advancer,
+    /// Takes payments for holds.
+    pub cashier: Cashier,
+    /// Checks what payment providers send.
+    pub webhook_secret: WebhookSecret,
     /// Looks them up.
     pub tracker: Tracker,
     /// Reads stock.
@@ -94,7 +103,9 @@ impl App {
             ledger: Arc::clone(&ports.ledger),
             queue: Arc::clone(&ports.queue),
             idempotency: Arc::clone(&ports.idempotency),
+            hold_seconds: config.holds.seconds.get(),
         };
+        let advancer = Advancer::new(Arc::clone(&ports.ledger), Arc::clone(&boards), relay.clone());
         let settler =
             Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay.clone());
         Self {
@@ -105,6 +116,15 @@ impl App {
                 settle_bounds(config),
                 config.settle.timeout,
             ),
+            cashier: Cashier::new(
+                advancer.clone(),
+                Arc::clone(&ports.payments),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                config.payments.clone(),
+            ),
+            advancer,
+            webhook_secret: WebhookSecret::new(&config.payments),
             tracker: Tracker::new(
                 Arc::clone(&boards),
                 Arc::clone(&keys),

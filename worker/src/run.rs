@@ -1,4 +1,4 @@
-//! The worker: consumers, heartbeat, sweep and rescue, until told to stop.
+//! The worker: consumers, heartbeat, deadlines, sweep and rescue, until told to stop.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::consume::Consumer;
-use crate::{heartbeat, rescue, sweep};
+use crate::{deadlines, heartbeat, rescue, sweep};
 
 /// Works until `shutdown`, then finishes the batches in hand, acknowledges them, pays what is in
 /// line for announcement, and returns.
@@ -28,6 +28,10 @@ pub async fn run(ports: Ports, config: &Config, shutdown: CancellationToken) {
     let rooms = TaskTracker::new();
     rooms.spawn(until(shutdown.clone(), heartbeat::beat(ports.clone(), config.worker.heartbeat)));
     rooms.spawn(until(shutdown.clone(), sweep::sweep(payer, config.worker.sweep)));
+    let holds = deadlines::end_holds(Arc::clone(&ports.ledger), relay.clone());
+    rooms.spawn(until(shutdown.clone(), holds));
+    let phases = deadlines::announce_phases(Arc::clone(&ports.ledger), relay.clone());
+    rooms.spawn(until(shutdown.clone(), phases));
 
     // Without the key nothing can be told from a forgery: purchases wait in the queue meanwhile.
     let key_known = keys.fetch(&*ports.ledger);

@@ -1,11 +1,13 @@
 //! What clients are shown: every response body, with its schema.
 
 mod operations;
+mod order;
 mod product;
 mod purchase;
 mod schema;
 mod text;
 
 pub use operations::{Alive, Audit, QueueView};
+pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};
 pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};

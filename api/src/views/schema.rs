@@ -14,6 +14,13 @@ pub(super) fn status() -> Object {
         .build()
 }
 
+/// Where an order stands, or null.
+pub(super) fn status_or_null() -> Object {
+    words(Status::ALL.iter().map(|status| status.as_str()))
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .build()
+}
+
 /// Why a purchase was refused, or null.
 pub(super) fn reason() -> Object {
     words(Reason::ALL.iter().map(|reason| reason.as_str()))

@@ -6,6 +6,7 @@ mod bad_input;
 mod contract;
 mod operations;
 mod operators;
+mod orders;
 mod outages;
 mod problems;
 mod products;

@@ -19,7 +19,8 @@ pub struct ConfigError(String);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Keys whose values are never shown.
-const SECRETS: &[(&str, &str)] = &[("admin", "api_key"), ("tracking", "secret")];
+const SECRETS: &[(&str, &str)] =
+    &[("admin", "api_key"), ("tracking", "secret"), ("payments", "webhook_secret")];
 
 impl Config {
     /// Reads the layers: defaults, `file` (or `./doorbuster.toml` where it exists), environment.

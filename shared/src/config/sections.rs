@@ -13,6 +13,35 @@ fn ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> 
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
+/// Reads a count of seconds.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+/// Settings that are one of a few words, which a wrong one is answered with.
+macro_rules! words {
+    ($($name:ident { $($variant:ident = $word:literal),+ })+) => {
+        $(
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+            #[serde(try_from = "String")]
+            pub enum $name { $($variant),+ }
+
+            impl TryFrom<String> for $name {
+                type Error = String;
+                fn try_from(text: String) -> Result<Self, String> {
+                    match text.as_str() {
+                        $($word => Ok(Self::$variant),)+
+                        _ => {
+                            let words = [$(concat!("\"", $word, "\"")),+].join(" or ");
+                            Err(format!("invalid value {text:?}, expected {words}"))
+                        }
+                    }
+                }
+            }
+        )+
+    };
+}
+
 /// Reads an address, or nothing from an empty text.
 fn optional_addr<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(d)?;
@@ -97,6 +126,35 @@ pub struct Settle {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Holds {
+    pub seconds: NonZeroU32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    pub provider: PaymentProvider,
+    #[serde(rename = "timeout_ms", deserialize_with = "ms")]
+    pub timeout: Duration,
+    #[serde(rename = "pay_within_ms", deserialize_with = "ms")]
+    pub pay_within: Duration,
+    pub refused: RefusedPayment,
+    pub late: LatePayment,
+    pub webhook_secret: SecretString,
+    #[serde(rename = "webhook_tolerance_s", deserialize_with = "seconds")]
+    pub webhook_tolerance: Duration,
+}
+
+words! {
+    PaymentProvider { Simulated = "simulated", Webhook = "webhook" }
+    RefusedPayment { Fail = "fail", KeepHold = "keep_hold" }
+    LatePayment { Reclaim = "reclaim", Refund = "refund" }
+    AuthMode { Open = "open" }
+    LogFormat { Pretty = "pretty", Json = "json" }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Worker {
     #[serde(rename = "heartbeat_ms", deserialize_with = "ms")]
     pub heartbeat: Duration,
@@ -116,22 +174,6 @@ pub struct Boards {
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     pub mode: AuthMode,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum AuthMode {
-    Open,
-}
-
-impl TryFrom<String> for AuthMode {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "open" => Ok(Self::Open),
-            _ => Err(format!("invalid value {text:?}, expected \"open\"")),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -158,24 +200,6 @@ pub struct Limits {
 pub struct Log {
     pub format: LogFormat,
     pub level: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum LogFormat {
-    Pretty,
-    Json,
-}
-
-impl TryFrom<String> for LogFormat {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "pretty" => Ok(Self::Pretty),
-            "json" => Ok(Self::Json),
-            _ => Err(format!("invalid value {text:?}, expected \"pretty\" or \"json\"")),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

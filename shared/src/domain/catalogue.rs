@@ -171,6 +171,16 @@ impl Catalogue {
         self.products.get(id)
     }
 
+    /// The sale of that number, if it is not long over.
+    pub fn sale(&self, id: SaleId) -> Option<&Sale> {
+        self.sales().find(|sale| sale.id == id)
+    }
+
+    /// All sales that are not long over, in no order.
+    pub fn sales(&self) -> impl Iterator<Item = &Sale> {
+        self.sales.values().flatten()
+    }
+
     /// The products with a number above `after` (0: all), by number.
     pub fn products_after(&self, after: ProductId) -> impl Iterator<Item = &Arc<Product>> {
         let above = (Bound::Excluded(after), Bound::Unbounded);

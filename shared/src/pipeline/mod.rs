@@ -2,10 +2,12 @@
 //! looked up ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
 
 pub mod admit;
+pub mod advance;
 pub mod audit;
 pub mod conclude;
 pub mod group_commit;
 pub mod key;
+pub mod pay;
 mod recall;
 pub mod relay;
 pub mod settle;
