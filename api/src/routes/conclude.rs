@@ -31,7 +31,7 @@ pub(super) async fn conclude_order(
                 // The key belongs to an earlier purchase, and its outcome is this one's.
                 outcome(app.tracker.look(order.id).await?.order)
             }
-            Settled::Order(order) => outcome(Arc::new(order)),
+            Settled::Order(order) => outcome(order),
             Settled::Collision => {
                 // Somebody else's order has this ID: theirs to see, not this client's.
                 error!("a tracking ID was issued twice");

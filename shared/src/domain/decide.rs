@@ -4,6 +4,7 @@
 //! Redis believed decides only whether a lock was worth taking, never an outcome.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::catalogue::Sale;
 use super::changes::{BuyerKey, Changes, Taken};
@@ -85,7 +86,7 @@ impl View {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// Its order as stored, now or earlier.
-    Order(Order),
+    Order(Arc<Order>),
     /// Its ID belongs to somebody else's order: recorded as a dead letter, answered to nobody.
     Collision,
 }
@@ -112,7 +113,7 @@ pub fn decide(mut view: View, batch: &[Purchase]) -> Decision {
     for purchase in batch {
         let settled = match standing(&view, purchase) {
             Some(settled) => settled,
-            None => Settled::Order(conclude(&mut view, purchase, &mut decision)),
+            None => Settled::Order(Arc::new(conclude(&mut view, purchase, &mut decision))),
         };
         decision.settled.push(settled);
     }
@@ -126,7 +127,7 @@ fn standing(view: &View, purchase: &Purchase) -> Option<Settled> {
     match &order.terms {
         Some(terms) if !terms.same_request(&purchase.terms) => Some(Settled::Collision),
         None if order.status == Status::Parked && purchase.replayed => None,
-        _ => Some(Settled::Order(order.clone())),
+        _ => Some(Settled::Order(Arc::new(order.clone()))),
     }
 }
 

@@ -5,6 +5,7 @@
 mod buying;
 mod catalogue;
 mod concurrency;
+mod contest;
 mod holds;
 mod life;
 mod limits;
@@ -14,5 +15,6 @@ mod parking;
 mod races;
 mod repeats;
 mod sales;
+mod sequences;
 mod stock;
 mod support;

@@ -84,7 +84,7 @@ async fn a_parked_order_is_left_alone_without_a_replay(world: &World) {
     let purchase = buy(product, "ann", 1);
     world.ledger.park(&letter_of(&purchase)).await.unwrap();
     let recorded = world.record(std::slice::from_ref(&purchase)).await;
-    assert_eq!(recorded.settled, [Settled::Order(Order::parked(purchase.id))]);
+    assert_eq!(recorded.settled, [Settled::Order(Order::parked(purchase.id).into())]);
     assert_eq!(recorded.announcement, None);
     assert_eq!(world.stock(product).await, (9, 0, 0, 1));
 }
