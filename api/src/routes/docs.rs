@@ -22,7 +22,13 @@ use crate::state::Shared;
     ),
     tags(
         (name = "Purchases", description = "Buying, and finding out what became of it"),
-        (name = "Orders", description = "Holding, paying, cancelling, shipping"),
+        (name = "Orders", description = "Holding, paying, cancelling, shipping. A hold, paid and shipped:\n\n\
+            POST /api/v1/reservations {\"sku\":\"PHONE-15\",\"quantity\":1,\"userId\":\"u-4\"}\n\
+            201 {\"reservationId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"RESERVED\",\"expiresInSeconds\":120,…}\n\n\
+            POST /api/v1/orders/checkout {\"reservationId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"paymentTransactionId\":\"t-1\",\"paymentMethod\":\"card\",\"shippingAddress\":{\"city\":\"Bern\"}}\n\
+            201 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"CONFIRMED\",…}\n\n\
+            POST /api/v1/orders/01a1fd54-603e-8000-8001-d731381e41cc/fulfil (with X-Api-Key)\n\
+            200 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"FULFILLED\",…}"),
         (name = "Products", description = "What is for sale, and how much of it is left"),
         (name = "Operators", description = "With X-Api-Key"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
