@@ -122,6 +122,7 @@ impl App {
                 Arc::clone(&keys),
                 Arc::clone(&clock),
                 config.payments.clone(),
+                draining.clone(),
             ),
             advancer,
             webhook_secret: WebhookSecret::new(&config.payments),

@@ -1,5 +1,5 @@
-//! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), announced ([`relay`]),
-//! looked up ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
+//! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
+//! along ([`advance`]), announced ([`relay`]), looked up ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
 
 pub mod admit;
 pub mod advance;

@@ -6,9 +6,12 @@
 //! due back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::counter;
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::advance::{AdvanceError, Advancer};
@@ -22,6 +25,8 @@ use crate::ports::{Charge, Clock, LedgerClock, LedgerError, PaymentGateway, Paym
 
 /// Payments being collected at once; more checkouts are turned away.
 const COLLECTING_MAX: usize = 10_000;
+/// A verdict that is about to come is still heard when the program is asked to stop.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Takes payments for holds.
 #[derive(Clone)]
@@ -32,19 +37,22 @@ pub struct Cashier {
     clock: Arc<LedgerClock>,
     rules: config::Payments,
     collecting: Arc<Semaphore>,
+    draining: CancellationToken,
 }
 
 impl Cashier {
-    /// A cashier who asks `gateway` and records by `advancer`.
+    /// A cashier who asks `gateway` and records by `advancer`, and does not wait for slow providers
+    /// any more once the program is `draining`.
     pub fn new(
         advancer: Advancer,
         gateway: Arc<dyn PaymentGateway>,
         keys: Arc<KeyRing>,
         clock: Arc<LedgerClock>,
         rules: config::Payments,
+        draining: CancellationToken,
     ) -> Self {
         let collecting = Arc::new(Semaphore::new(COLLECTING_MAX));
-        Self { advancer, gateway, keys, clock, rules, collecting }
+        Self { advancer, gateway, keys, clock, rules, collecting, draining }
     }
 
     /// Begins to pay for a hold and waits a moment for the verdict: the order is then confirmed,
@@ -81,14 +89,22 @@ impl Cashier {
 
     /// Collects a payment and records the verdict, if there is one in time.
     async fn collect(&self, charge: Charge) -> Option<Order> {
-        let asked = tokio::time::timeout(self.rules.pay_within, self.gateway.collect(&charge));
-        let verdict = match asked.await {
-            Ok(Ok(verdict)) => verdict,
-            Ok(Err(error)) => {
+        let enough = async {
+            tokio::select! {
+                () = sleep(self.rules.pay_within) => {}
+                () = self.draining.cancelled() => sleep(GRACE).await,
+            }
+        };
+        let verdict = tokio::select! {
+            verdict = self.gateway.collect(&charge) => verdict,
+            () = enough => return None,
+        };
+        let verdict = match verdict {
+            Ok(verdict) => verdict,
+            Err(error) => {
                 warn!(order = %charge.order_id, %error, "a payment is left to the webhook");
                 return None;
             }
-            Err(_) => return None,
         };
         let recorded = match verdict {
             PaymentVerdict::Approved => self.succeeded(charge.order_id, charge.reference).await,
