@@ -9,15 +9,18 @@ mod product;
 mod purchase;
 mod query;
 mod raw;
+mod sale;
+pub mod sale_schema;
 pub mod schema;
 mod tracking_ids;
 
 pub use body::JsonBody;
 pub use fields::Fields;
-pub use path::{ProductPath, TrackingPath};
+pub use path::{ProductPath, SalePath, TrackingPath};
 pub use product::{ChangeForm, new_product, restock};
 pub use purchase::{BuyForm, PurchaseForm};
-pub use query::{Page, Wait};
+pub use query::{Page, SalePage, Wait};
+pub use sale::{NewSaleForm, SaleChangeForm};
 pub use tracking_ids::TrackingIds;
 
 /// Longest wait for an outcome, in seconds; longer ones are cut to it.

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use shared::domain::{ProductId, ProductRef, Sku, TrackingId};
+use shared::domain::{ProductId, ProductRef, SaleId, Sku, TrackingId};
 
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
@@ -32,6 +32,20 @@ impl FromRequestParts<Shared> for TrackingPath {
         text.parse().map(Self).map_err(|error: shared::domain::tracking::InvalidTrackingId| {
             Faults::one("trackingId", error.to_string()).into()
         })
+    }
+}
+
+/// `{id}` of a sale.
+#[derive(Debug)]
+pub struct SalePath(pub SaleId);
+
+impl FromRequestParts<Shared> for SalePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let number = segment(parts, app, "id").await?.parse().ok();
+        let id = number.filter(|number: &i64| *number > 0).map(SaleId);
+        id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
     }
 }
 

@@ -23,6 +23,7 @@ use crate::state::Shared;
     tags(
         (name = "Purchases", description = "Buying, and finding out what became of it"),
         (name = "Products", description = "What is for sale, and how much of it is left"),
+        (name = "Sales", description = "What is sold when, and at which price"),
         (name = "Operators", description = "With X-Api-Key"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
     ),
@@ -34,6 +35,8 @@ use crate::state::Shared;
             responses::NoSuchProduct,
             responses::NeverIssued,
             responses::Refused,
+            responses::NoSuchSale,
+            responses::SaleConflict,
             responses::SkuTaken,
             responses::StockInUse,
             responses::TooLarge,

@@ -3,9 +3,11 @@
 mod operations;
 mod product;
 mod purchase;
+mod sale;
 mod schema;
 mod text;
 
 pub use operations::{Alive, Audit, QueueView};
 pub use product::{Availability, ProductPage, ProductView, StockView};
 pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};
+pub use sale::{SaleList, SaleView};

@@ -1,6 +1,6 @@
 //! Schemas of values whose types belong to the domain, which knows nothing of OpenAPI.
 
-use shared::domain::{Reason, Status};
+use shared::domain::{Phase, Reason, Status};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 fn words(words: impl Iterator<Item = &'static str>) -> ObjectBuilder {
@@ -11,6 +11,13 @@ fn words(words: impl Iterator<Item = &'static str>) -> ObjectBuilder {
 pub(super) fn status() -> Object {
     words(Status::ALL.iter().map(|status| status.as_str()))
         .description(Some("QUEUED and PARKED are not decided yet."))
+        .build()
+}
+
+/// Where a sale stands.
+pub(super) fn phase() -> Object {
+    words(Phase::ALL.iter().map(|phase| phase.as_str()))
+        .description(Some("By the ledger's clock, at `serverTime`."))
         .build()
 }
 

@@ -9,6 +9,8 @@ mod operators;
 mod outages;
 mod problems;
 mod products;
+mod sales;
+mod selling_in_sales;
 mod server;
 mod support;
 mod sync_purchase;
