@@ -1,5 +1,6 @@
 //! Changing sales that are planned or under way.
 
+use futures::future::join_all;
 use shared::domain::{Act, Notice, NoticeEvent, Phase, Purchase, Reason, Sale, SaleId};
 use shared::ports::{Announcement, LedgerError, NewSale, SaleChange};
 
@@ -16,6 +17,7 @@ both_families!(
     a_quantity_set_later_counts_what_was_taken_before,
     a_limit_set_later_counts_what_was_taken_before,
     what_was_accepted_before_the_end_is_good_after_it,
+    what_is_sold_while_a_count_begins_is_counted,
     every_write_raises_both_versions_and_is_owed,
 );
 
@@ -171,6 +173,28 @@ async fn what_was_accepted_before_the_end_is_good_after_it(world: &World) {
     let over = world.changed(&sale, SaleChange { ends_at, ..SaleChange::default() }).await;
     assert_eq!(over.phase(world.in_hours(0).await), Phase::Ended);
     assert_eq!(world.outcomes(&batch).await, [SOLD, Err(Reason::SaleEnded)]);
+}
+
+async fn what_is_sold_while_a_count_begins_is_counted(world: &World) {
+    let product = world.product("TV", 100, None).await;
+    let sale = world.planned(product, -1, 1).await;
+    let settle = async |n: usize| {
+        let users = (0..3).map(|user| buy_in(&sale, &format!("{user}-of-{}", n % 4)));
+        world.record(&users.collect::<Vec<_>>()).await
+    };
+    let count = SaleChange {
+        quantity: Some(Some(90)),
+        per_user_limit: Some(Some(9)),
+        ..SaleChange::default()
+    };
+    let (_, counted) = futures::join!(join_all((0..24).map(settle)), world.changed(&sale, count));
+    let stored = world.stored(sale.id).await;
+    assert!((0..=72).contains(&counted.taken), "{}", counted.taken);
+    assert_eq!((stored.taken, world.stock(product).await.2), (72, 72));
+    // Twelve users with six units each: three more are allowed.
+    let more: Vec<_> = (0..4).map(|_| buy_in(&sale, "0-of-0")).collect();
+    let full = Err(Reason::LimitReached);
+    assert_eq!(world.outcomes(&more).await, [SOLD, SOLD, SOLD, full]);
 }
 
 async fn every_write_raises_both_versions_and_is_owed(world: &World) {
