@@ -123,14 +123,12 @@ async fn read(ledger: Arc<dyn Ledger>, asked: Vec<SaleQuery>) -> Vec<Read> {
     for query in &asked {
         // After a failure the others of the round are not tried: it would be the same one.
         let known = answers.iter().find(|(earlier, read)| *earlier == query || read.is_err());
-        let read = match known {
-            Some((_, read)) => read.clone(),
-            None => {
-                let read = ledger.sales(query).await.map(|(now, found)| Asked { now, found });
-                answers.push((query, read.clone()));
-                read
-            }
-        };
+        if let Some((_, read)) = known {
+            reads.push(read.clone());
+            continue;
+        }
+        let read = ledger.sales(query).await.map(|(now, found)| Asked { now, found });
+        answers.push((query, read.clone()));
         reads.push(read);
     }
     reads

@@ -35,20 +35,6 @@ impl FromRequestParts<Shared> for TrackingPath {
     }
 }
 
-/// `{id}` of a sale.
-#[derive(Debug)]
-pub struct SalePath(pub SaleId);
-
-impl FromRequestParts<Shared> for SalePath {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let number = segment(parts, app, "id").await?.parse().ok();
-        let id = number.filter(|number: &i64| *number > 0).map(SaleId);
-        id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
-    }
-}
-
 fn product(text: &str) -> Result<ProductRef, &'static str> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
         let number = text.parse().map_err(|_| "must be a product number or a SKU")?;
@@ -63,6 +49,20 @@ async fn segment(parts: &mut Parts, app: &Shared, name: &'static str) -> Result<
         params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     });
     found.ok_or_else(|| Faults::one(name, "must be UTF-8, percent-encoded").into())
+}
+
+/// `{id}` of a sale.
+#[derive(Debug)]
+pub struct SalePath(pub SaleId);
+
+impl FromRequestParts<Shared> for SalePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let number = segment(parts, app, "id").await?.parse().ok();
+        let id = number.filter(|number: &i64| *number > 0).map(SaleId);
+        id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
+    }
 }
 
 #[cfg(test)]

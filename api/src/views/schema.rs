@@ -14,17 +14,17 @@ pub(super) fn status() -> Object {
         .build()
 }
 
-/// Where a sale stands.
-pub(super) fn phase() -> Object {
-    words(Phase::ALL.iter().map(|phase| phase.as_str()))
-        .description(Some("By the ledger's clock, at `serverTime`."))
-        .build()
-}
-
 /// Why a purchase was refused, or null.
 pub(super) fn reason() -> Object {
     words(Reason::ALL.iter().map(|reason| reason.as_str()))
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
         .description(Some("Why it was refused; null unless it was."))
+        .build()
+}
+
+/// Where a sale stands.
+pub(super) fn phase() -> Object {
+    words(Phase::ALL.iter().map(|phase| phase.as_str()))
+        .description(Some("By the ledger's clock, at `serverTime`."))
         .build()
 }

@@ -171,7 +171,7 @@ async fn a_cancelled_sale_refuses_what_is_settled_afterwards(world: &World) {
     let product = world.product("TV", 9, None).await;
     let sale = world.planned(product, -1, 1).await;
     let (before, after) = (buy_in(&sale, "ann"), buy_in(&sale, "bob"));
-    assert_eq!(world.outcomes(&[before.clone()]).await, [SOLD]);
+    assert_eq!(world.outcomes(std::slice::from_ref(&before)).await, [SOLD]);
     world.ledger.cancel_sale(sale.id).await.unwrap();
     assert_eq!(world.outcomes(&[after]).await, [Err(Reason::SaleCancelled)]);
     assert_eq!(world.order(before.id).await.status, Status::Confirmed);

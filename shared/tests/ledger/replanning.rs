@@ -211,7 +211,7 @@ async fn every_write_raises_both_versions_and_is_owed(world: &World) {
         assert_eq!(announcement.notices, [notice]);
         assert_eq!(announcement.levels, [world.level(product).await]);
         world.let_leases_run_out().await;
-        assert_eq!(ledger.lease_dues(9).await.unwrap(), [announcement.clone()]);
+        assert_eq!(ledger.lease_dues(9).await.unwrap(), std::slice::from_ref(&announcement));
         ledger.clear_dues(&Vec::from_iter(announcement.due)).await.unwrap();
     };
     let new = NewSale { quantity: Some(5), ..world.new_sale(product, -1, 1).await };
