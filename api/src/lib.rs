@@ -11,7 +11,7 @@
 //! | `views` | every response body |
 //! | `problem` | which error is which status code |
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
-//! | `levels`, `sampler`, `readiness` | stock, queue and dependencies, asked in bounded ways |
+//! | `levels`, `sales`, `sampler`, `readiness` | stock, sales, queue and dependencies, asked in bounded ways |
 //! | `limits`, `operator`, `webhook` | who may do what, and how often |
 
 pub mod edge;
@@ -26,6 +26,7 @@ pub mod request_id;
 pub mod router;
 pub mod routes;
 mod run;
+pub mod sales;
 pub mod sampler;
 pub mod server;
 pub mod state;

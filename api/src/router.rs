@@ -14,8 +14,8 @@ use crate::edge::{Edge, edge};
 use crate::meter::Meter;
 use crate::problem::{Kind, kind};
 use crate::routes::{
-    async_purchase, buy, docs, health, operators, orders, payments, products, purchases, queue,
-    reservations, stock, sync_purchase,
+    async_purchase, buy, docs, health, operators, orders, payments, planning, products, purchases,
+    queue, reservations, sales, stock, sync_purchase,
 };
 use crate::state::Shared;
 
@@ -44,6 +44,10 @@ pub fn router(app: Shared) -> Router {
         .routes(routes!(products::availability))
         .routes(routes!(stock::stock))
         .routes(routes!(operators::restock))
+        // Sales
+        .routes(routes!(sales::list, planning::create))
+        .routes(routes!(sales::show, planning::change))
+        .routes(routes!(planning::cancel))
         // Operations
         .routes(routes!(operators::audit))
         .routes(routes!(queue::status))

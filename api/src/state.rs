@@ -26,6 +26,7 @@ use crate::limits::UserLimits;
 use crate::operator::OperatorKey;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
+use crate::sales::Sales;
 use crate::sampler::Sampler;
 use crate::webhook::WebhookSecret;
 
@@ -59,6 +60,8 @@ pub struct App {
     pub tracker: Tracker,
     /// Reads stock.
     pub levels: Levels,
+    /// Reads sales.
+    pub sales: Sales,
     /// Audits: one at a time, its report for all who ask meanwhile.
     pub audits: GroupCommit<(), AuditResult>,
     /// Tells the rest of the world what was written here.
@@ -108,6 +111,9 @@ impl App {
         let advancer = Advancer::new(Arc::clone(&ports.ledger), Arc::clone(&boards), relay.clone());
         let settler =
             Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay.clone());
+        let levels =
+            Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock));
+        let sales = Sales::new(levels.clone(), Arc::clone(&ports.ledger));
         Self {
             admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
             concluder: Concluder::new(
@@ -131,7 +137,8 @@ impl App {
                 Arc::clone(&keys),
                 Arc::clone(&ports.ledger),
             ),
-            levels: Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock)),
+            levels,
+            sales,
             audits: audits(&ports),
             relay,
             user_limits: UserLimits::new(config.limits.per_user_per_second),

@@ -10,16 +10,19 @@ mod product;
 mod purchase;
 mod query;
 mod raw;
+mod sale;
+pub mod sale_schema;
 pub mod schema;
 mod tracking_ids;
 
 pub use body::JsonBody;
 pub use checkout::{CheckoutForm, PaymentEvent, SignedWebhook};
 pub use fields::Fields;
-pub use path::{Actor, ProductPath, TrackingPath};
+pub use path::{Actor, ProductPath, SalePath, TrackingPath};
 pub use product::{ChangeForm, new_product, restock};
 pub use purchase::{BuyForm, PurchaseForm};
-pub use query::{OrderPage, Page, Wait};
+pub use query::{OrderPage, Page, SalePage, Wait};
+pub use sale::{NewSaleForm, SaleChangeForm};
 pub use tracking_ids::TrackingIds;
 
 /// Longest wait for an outcome, in seconds; longer ones are cut to it.

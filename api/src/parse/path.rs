@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use shared::domain::{ProductId, ProductRef, Sku, TrackingId, UserId};
+use shared::domain::{ProductId, ProductRef, SaleId, Sku, TrackingId, UserId};
 
 use super::headers;
 use crate::problem::{Faults, Problem};
@@ -74,6 +74,20 @@ pub(super) async fn segment(
         params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     });
     found.ok_or_else(|| Faults::one(name, "must be UTF-8, percent-encoded").into())
+}
+
+/// `{id}` of a sale.
+#[derive(Debug)]
+pub struct SalePath(pub SaleId);
+
+impl FromRequestParts<Shared> for SalePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let number = segment(parts, app, "id").await?.parse().ok();
+        let id = number.filter(|number: &i64| *number > 0).map(SaleId);
+        id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
+    }
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ fn item(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<Item> {
 }
 
 /// Exactly one of `productId` and `sku`; `skuId` is read as `sku`.
-fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<ProductRef> {
+pub(super) fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<ProductRef> {
     const ONE_OF: &str = "exactly one of productId and sku (or skuId) must be given";
     if ["productId", "sku", "skuId"].iter().any(|name| faults.of(name)) {
         return None;

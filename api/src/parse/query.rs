@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use shared::domain::{ProductId, Status, UserId};
-use shared::ports::OrderQuery;
+use shared::domain::{Phase, ProductId, SaleId, Status, UserId};
+use shared::ports::{OrderQuery, SaleQuery};
 
 use super::{headers, path};
 use crate::problem::{Faults, Problem};
@@ -135,4 +135,36 @@ fn parameters(parts: &Parts) -> Result<Parameters, Faults> {
     query
         .map(|Query(pairs)| Parameters(pairs))
         .map_err(|_| Faults::one("query", "must be percent-encoded UTF-8"))
+}
+
+/// A page of sales: `?limit=` of those in phase `?status=` with numbers above `?after=`.
+#[derive(Debug, Clone)]
+pub struct SalePage(pub SaleQuery);
+
+impl FromRequestParts<Shared> for SalePage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let parameters = parameters(parts)?;
+        let mut faults = Faults::default();
+        let phase = parameters.get("status").and_then(|name| {
+            let phase = Phase::ALL.into_iter().find(|phase| phase.as_str() == name);
+            if phase.is_none() {
+                let names = Phase::ALL.map(Phase::as_str).join(", ");
+                faults.note("status", format!("must be one of {names}"));
+            }
+            phase
+        });
+        let limit = limit(&parameters, &mut faults);
+        let after = match parameters.get("after").map(str::parse) {
+            None => 0,
+            Some(Ok(after @ 0..)) => after,
+            Some(_) => {
+                faults.note("after", "must be the number of a sale");
+                0
+            }
+        };
+        let query = SaleQuery { phase, after: SaleId(after), limit };
+        faults.or(Some(Self(query))).map_err(Problem::from)
+    }
 }

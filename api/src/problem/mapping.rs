@@ -13,6 +13,7 @@ use super::document::Problem;
 use super::fault::Faults;
 use super::kind::{self, Kind};
 use crate::levels::LevelError;
+use crate::sales::SaleError;
 use crate::throttle::Throttle;
 
 /// In an outage every request fails for the same reason: one line a second says it.
@@ -88,6 +89,17 @@ impl From<LevelError> for Problem {
             LevelError::NoSuchProduct => Self::refused(Reason::ProductNotFound),
             LevelError::Ledger(error) => error.into(),
             LevelError::Line(error) => error.into(),
+        }
+    }
+}
+
+impl From<SaleError> for Problem {
+    fn from(error: SaleError) -> Self {
+        match error {
+            SaleError::NoSuchSale => Self::plain(kind::SALE_NOT_FOUND),
+            SaleError::Level(error) => error.into(),
+            SaleError::Ledger(error) => error.into(),
+            SaleError::Line(error) => error.into(),
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::state::Shared;
             POST /api/v1/orders/01a1fd54-603e-8000-8001-d731381e41cc/fulfil (with X-Api-Key)\n\
             200 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"FULFILLED\",…}"),
         (name = "Products", description = "What is for sale, and how much of it is left"),
+        (name = "Sales", description = "What is sold when, and at which price"),
         (name = "Operators", description = "With X-Api-Key"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
     ),
@@ -47,6 +48,8 @@ use crate::state::Shared;
             responses::PaymentDeclined,
             responses::BadSignature,
             responses::Refused,
+            responses::NoSuchSale,
+            responses::SaleConflict,
             responses::SkuTaken,
             responses::StockInUse,
             responses::TooLarge,

@@ -4,6 +4,7 @@ mod operations;
 mod order;
 mod product;
 mod purchase;
+mod sale;
 mod schema;
 mod text;
 
@@ -11,3 +12,4 @@ pub use operations::{Alive, Audit, QueueView};
 pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};
 pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};
+pub use sale::{SaleList, SaleView};

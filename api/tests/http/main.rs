@@ -10,6 +10,8 @@ mod orders;
 mod outages;
 mod problems;
 mod products;
+mod sales;
+mod selling_in_sales;
 mod server;
 mod support;
 mod sync_purchase;

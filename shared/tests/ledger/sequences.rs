@@ -100,7 +100,7 @@ impl<'a> Stage<'a> {
                     wishes.iter().map(|(at, wish)| self.command(*at, *wish)).collect();
                 let results = self.world.carry(&commands).await.results;
                 for (command, result) in commands.iter().zip(&results) {
-                    self.check(command, result);
+                    check(command, result);
                 }
                 let shown = |result: &Result<shared::domain::Advanced, Refusal>| match result {
                     Ok(advanced) => {
@@ -147,21 +147,21 @@ impl<'a> Stage<'a> {
         Command { id: self.purchases[at].id, user: None, act }
     }
 
-    /// A refusal names a transition that the table has no row for.
-    fn check(&self, command: &Command, result: &Result<shared::domain::Advanced, Refusal>) {
-        if let Err(Refusal::Invalid { from, to }) = result {
-            let repeated_checkout = *from == Status::Pending && *to == Status::Pending;
-            let sold = *command == Command { act: Act::Release, ..command.clone() };
-            let in_table = reachable(*from).contains(to);
-            assert!(!in_table || repeated_checkout || sold, "{command:?}: {result:?}");
-        }
-    }
-
     async fn orders(&self) -> HashMap<TrackingId, Order> {
         let ids: Vec<_> =
             self.purchases.iter().map(|p| p.id).chain(self.reclaims.iter().copied()).collect();
         let orders = self.world.ledger.orders(&ids).await.unwrap();
         orders.into_iter().map(|order| (order.id, order)).collect()
+    }
+}
+
+/// A refusal names a transition that the table has no row for.
+fn check(command: &Command, result: &Result<shared::domain::Advanced, Refusal>) {
+    if let Err(Refusal::Invalid { from, to }) = result {
+        let repeated_checkout = *from == Status::Pending && *to == Status::Pending;
+        let sold = *command == Command { act: Act::Release, ..command.clone() };
+        let in_table = reachable(*from).contains(to);
+        assert!(!in_table || repeated_checkout || sold, "{command:?}: {result:?}");
     }
 }
 

@@ -118,24 +118,27 @@ pub(super) async fn list(
     let sql = concat!(
         "select ",
         sale_columns!(),
-        " from sales s join products p on p.id = s.product_id
+        " from sales s join products p on p.id = s.product_id, (select ?) asked (at)
           where s.id > ? and case ?
-              when 'upcoming' then s.cancelled_at is null and s.starts_at > statement_timestamp()
+              when 'upcoming' then s.cancelled_at is null and s.starts_at > asked.at
               when 'live' then s.cancelled_at is null
-                  and s.starts_at <= statement_timestamp() and s.ends_at > statement_timestamp()
-              when 'ended' then s.cancelled_at is null and s.ends_at <= statement_timestamp()
+                  and s.starts_at <= asked.at and s.ends_at > asked.at
+              when 'ended' then s.cancelled_at is null and s.ends_at <= asked.at
               when 'cancelled' then s.cancelled_at is not null
               else true
           end
           order by s.id limit ?"
     );
+    // The moment that is answered is the one that was asked about, or a sale listed as live could be
+    // shown as upcoming.
+    let now = reads::clock(session).await?;
     let binds = (
+        bind::<Timestamptz, _>(rows::to_pg(now)),
         bind::<BigInt, _>(asked.after.0),
         bind::<Text, _>(asked.phase.map_or("", Phase::as_str)),
         bind::<BigInt, _>(i64::try_from(asked.limit).unwrap_or(i64::MAX)),
     );
-    let (now, found) =
-        futures::try_join!(reads::clock(session), session.rows(query::<SaleSql, _>(sql, binds)))?;
+    let found = session.rows(query::<SaleSql, _>(sql, binds)).await?;
     let sales = found.into_iter().map(rows::sale).collect::<Result<_, _>>()?;
     Ok((now, sales))
 }
@@ -145,18 +148,21 @@ const PHASES_MAX: i64 = 1_000;
 
 pub(super) async fn note_phases(session: &Session) -> Result<Option<Announcement>, Fault> {
     // A sale that nobody noticed opening has closed by now, maybe: each step is told in turn.
+    // Materialized, or the planner might run the locking part once per row.
     let sql = "
-        update sales set announced = case announced when 'upcoming' then 'live' else 'ended' end
-        where id in (
+        with due as materialized (
             select id from sales
             where announced <> 'ended' and cancelled_at is null
                 and (case announced when 'upcoming' then starts_at else ends_at end)
                     <= clock_timestamp()
             limit ? for no key update skip locked
         )
-        returning id, product_id, announced";
+        update sales set announced = case announced when 'upcoming' then 'live' else 'ended' end
+        from due where sales.id = due.id
+        returning sales.id, product_id, announced";
     let update = query::<(BigInt, BigInt, Text), _>(sql, (bind::<BigInt, _>(PHASES_MAX),));
-    let noted: Vec<(i64, i64, String)> = session.rows(update).await?;
+    let mut noted: Vec<(i64, i64, String)> = session.rows(update).await?;
+    noted.sort_unstable();
     if noted.is_empty() {
         return Ok(None);
     }
