@@ -7,8 +7,8 @@ mod sections;
 
 pub use load::{ConfigError, DEFAULT_TOML};
 pub use sections::{
-    Admin, Admit, Auth, AuthMode, Boards, Http, Limits, Log, LogFormat, Metrics, Postgres,
-    RabbitMq, Redis, Settle, Tracking, Worker,
+    Admin, Admit, Auth, AuthMode, Boards, EventSource, Events, Http, Limits, Log, LogFormat,
+    Metrics, Postgres, RabbitMq, Redis, Settle, Tracking, Worker,
 };
 use serde::Deserialize;
 
@@ -32,6 +32,8 @@ pub struct Config {
     pub worker: Worker,
     /// What an API keeps in memory.
     pub boards: Boards,
+    /// What other systems are told.
+    pub events: Events,
     /// Who a client is.
     pub auth: Auth,
     /// Operators.

@@ -164,6 +164,11 @@ impl NoticeEvent {
             Self::SaleEnded => "sale.ended",
         }
     }
+
+    /// Whether it is the counts of a product that changed.
+    pub const fn is_about_stock(self) -> bool {
+        matches!(self, Self::StockLow | Self::SoldOut | Self::Replenished | Self::StockMoved)
+    }
 }
 
 impl Notice {

@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use super::events::Events;
 use crate::domain::{ProductId, StockLevel};
 use crate::ports::{
-    Announcement, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, QueueError, StockGate,
-    StockUpdate, SyncMode,
+    Announcement, BusError, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, QueueError,
+    StockGate, StockUpdate, SyncMode,
 };
 
 /// Announcements waiting in memory; more are left to the sweep, which finds them in the outbox.
@@ -23,6 +24,8 @@ const LINE_MAX: usize = 4_096;
 const ROUND_MAX: usize = 64;
 /// Orders in one outcomes message: about 300 kB.
 const ORDERS_MAX: usize = 1_000;
+/// Events published under one time limit.
+const EVENTS_MAX: usize = 256;
 
 /// Everything that announcing needs.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ pub struct Payer {
     pub queue: Arc<dyn PurchaseQueue>,
     /// Holds the outbox.
     pub ledger: Arc<dyn Ledger>,
+    /// Makes the events for other systems, where they are told any.
+    pub events: Option<Events>,
 }
 
 /// The handle that settlers give their announcements to.
@@ -93,6 +98,11 @@ impl Payer {
             warn!(%error, "announcements are left to the sweep");
             return false;
         }
+        if let Err(error) = self.publish_events(&round).await {
+            counter!("doorbuster_relay_failures_total", "call" => "events").increment(1);
+            warn!(%error, "events are left to the sweep");
+            return false;
+        }
         let (letters, others): (Vec<_>, Vec<_>) =
             round.iter().partition(|announcement| !announcement.dead_letters.is_empty());
         let mut paid = others;
@@ -115,6 +125,19 @@ impl Payer {
         }
         histogram!("doorbuster_relay_seconds").record(started.elapsed().as_secs_f64());
         all
+    }
+
+    async fn publish_events(&self, round: &[Announcement]) -> Result<(), BusError> {
+        let Some(events) = &self.events else { return Ok(()) };
+        let owed = round.iter().flat_map(|announcement| events.of(announcement));
+        let mut owed = owed.map(BusMessage::Event);
+        loop {
+            let part: Vec<_> = owed.by_ref().take(EVENTS_MAX).collect();
+            if part.is_empty() {
+                return Ok(());
+            }
+            self.bus.publish(&part).await?;
+        }
     }
 
     async fn publish_dead(&self, announcement: &Announcement) -> Result<(), QueueError> {

@@ -76,6 +76,7 @@ impl TestApp {
                 bus,
                 queue: Arc::clone(&queue),
                 ledger: Arc::clone(&ledger),
+                events: None,
             };
             let (relay, _) = Relay::start(payer);
             let settler = Settler::new(gate, ledger, relay);

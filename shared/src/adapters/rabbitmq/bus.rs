@@ -1,4 +1,4 @@
-//! The fanouts on RabbitMQ.
+//! The fanouts and the events on RabbitMQ.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use super::publisher::Publisher;
 use super::subscription::FanoutSubscription;
 use crate::ports::{BusError, BusMessage, EventBus, Subscription};
 
-/// `stock.updates` and `purchase.outcomes`.
+/// `stock.updates`, `purchase.outcomes` and `events`.
 pub struct RabbitBus {
     broker: Broker,
     publisher: Publisher,
@@ -35,7 +35,7 @@ impl RabbitBus {
 #[async_trait]
 impl EventBus for RabbitBus {
     async fn publish(&self, messages: &[BusMessage]) -> Result<(), BusError> {
-        Ok(self.publisher.publish_all(messages.iter().map(Message::news)).await?)
+        Ok(self.publisher.publish_all(messages.iter().map(Message::on_bus)).await?)
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription>, BusError> {
