@@ -83,6 +83,7 @@ impl View {
 
 /// What became of one purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // Nearly all are orders: a box for each would only cost.
 pub enum Settled {
     /// Its order as stored, now or earlier.
     Order(Order),
