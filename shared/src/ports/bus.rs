@@ -43,7 +43,7 @@ pub struct Event {
     pub name: &'static str,
     /// When it happened, by the ledger's clock.
     pub at: Timestamp,
-    /// A CloudEvent in structured JSON mode.
+    /// CloudEvents 1.0 in structured JSON mode.
     pub body: Bytes,
 }
 

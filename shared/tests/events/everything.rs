@@ -8,7 +8,7 @@ use shared::domain::{Act, Late, Purchase, Timestamp};
 use shared::ports::{DeadLetter, NewSale, ProductChange, SaleChange};
 
 use crate::contract::Contract;
-use crate::support::{Shop, buy, by_id, checkout, declined, hold, paid};
+use crate::support::{Heard, Shop, buy, by_id, checkout, declined, hold, paid};
 
 #[tokio::test]
 async fn every_type_of_event_is_told_as_the_document_says() {
@@ -31,7 +31,7 @@ async fn every_type_of_event_is_told_as_the_document_says() {
         assert_eq!(properties["delivery_mode"], 2);
         assert!(!message.event.to_string().contains("secret"), "{}", message.event);
     }
-    let ids: BTreeSet<_> = heard.iter().map(|message| message.id()).collect();
+    let ids: BTreeSet<_> = heard.iter().map(Heard::id).collect();
     assert_eq!(ids.len(), heard.len(), "an ID is given once");
     let types: BTreeSet<_> = heard.iter().map(|message| message.routing_key.clone()).collect();
     assert_eq!(types, contract.types());

@@ -2,6 +2,7 @@
 //! and as `docs/asyncapi.json` says.
 #![allow(clippy::expect_used, clippy::unwrap_used)] // A panic is how a test fails.
 
+mod boards;
 mod contract;
 mod delivery;
 mod documents;

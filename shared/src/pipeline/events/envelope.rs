@@ -1,4 +1,4 @@
-//! The envelope: `CloudEvents` 1.0 in structured JSON mode.
+//! The envelope: CloudEvents 1.0 in structured JSON mode.
 
 use bytes::Bytes;
 use serde::Serialize;

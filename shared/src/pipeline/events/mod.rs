@@ -1,4 +1,4 @@
-//! Domain events for other systems: of every outbox row one CloudEvent per type and product.
+//! Domain events for other systems, as CloudEvents: of every outbox row one per type and product.
 //!
 //! Pure: the same announcement makes the same events, with the same IDs, however often it is paid.
 

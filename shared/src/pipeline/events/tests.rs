@@ -24,13 +24,13 @@ fn announcement(orders: Vec<OrderChange>) -> Announcement {
     Announcement { due: Some(DueId(7)), at: AT, orders, ..Announcement::default() }
 }
 
-fn terms(product: i64) -> Option<Terms> {
-    Some(purchase_of(id(1), product, "ann", 2).terms)
+fn terms(product: i64) -> Terms {
+    purchase_of(id(1), product, "ann", 2).terms
 }
 
 /// Something that happened to order `n` of `product`.
 fn change(n: u128, product: i64, event: OrderEvent, version: i64) -> OrderChange {
-    let order = Order { terms: terms(product), version: 9, ..Order::queued(id(n)) };
+    let order = Order { terms: Some(terms(product)), version: 9, ..Order::queued(id(n)) };
     OrderChange { event, version, order: Arc::new(order) }
 }
 
@@ -55,7 +55,7 @@ fn there_is_one_event_per_type_and_product() {
             ..Notice::of_product(ProductId(1), NoticeEvent::SaleStarted)
         },
     ];
-    let announcement = Announcement { levels, notices, ..announcement(orders) };
+    let announcement = Announcement { notices, levels, ..announcement(orders) };
     let ids: Vec<_> = events_of(&announcement).into_iter().map(|event| event.id).collect();
     let expected = [
         "1700000000000/7/order.rejected/1",
@@ -115,7 +115,7 @@ fn an_order_that_went_on_makes_the_same_event() {
 fn a_parked_order_that_was_replayed_makes_the_same_event() {
     let parked = OrderChange::settled(Order::parked(id(1)));
     let replayed = Order {
-        terms: terms(1),
+        terms: Some(terms(1)),
         status: Status::Rejected,
         reason: Some(Reason::OutOfStock),
         accepted_at: AT,
@@ -135,7 +135,8 @@ fn a_parked_order_that_was_replayed_makes_the_same_event() {
 fn only_a_refund_names_payments() {
     let reference = PaymentRef::parse("t-1").unwrap();
     let refund = Refund { due_at: AT, references: vec![reference] };
-    let order = Order { terms: terms(1), refund: Some(Box::new(refund)), ..Order::queued(id(1)) };
+    let order =
+        Order { terms: Some(terms(1)), refund: Some(Box::new(refund)), ..Order::queued(id(1)) };
     let order = Arc::new(order);
     let orders = [OrderEvent::Cancelled, OrderEvent::RefundDue].map(|event| OrderChange {
         event,
