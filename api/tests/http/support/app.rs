@@ -42,7 +42,9 @@ impl TestApp {
 
     /// Starts over these adapters.
     pub(crate) async fn over(ports: Ports, units: i64, change: impl FnOnce(&mut Config)) -> Self {
-        ports.ledger.create_product(&product("SKU-1", units)).await.unwrap();
+        let created = ports.ledger.create_product(&product("SKU-1", units)).await.unwrap();
+        // There is nobody yet to be told of it.
+        ports.ledger.clear_dues(&Vec::from_iter(created.1.due)).await.unwrap();
         let app = Self::bare(ports, change).await;
         eventually("the API is ready", async || {
             (app.get("/readyz").await.status == 200).then_some(())
