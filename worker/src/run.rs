@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::config::Config;
+use shared::pipeline::events::Events;
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::{Payer, Relay};
 use shared::pipeline::settle::Settler;
@@ -23,6 +24,7 @@ pub async fn run(ports: Ports, config: &Config, shutdown: CancellationToken) {
         bus: Arc::clone(&ports.bus),
         queue: Arc::clone(&ports.queue),
         ledger: Arc::clone(&ports.ledger),
+        events: Events::from_config(&config.events),
     };
     let (relay, relaying) = Relay::start(payer.clone());
     let rooms = TaskTracker::new();

@@ -125,6 +125,7 @@ mod tests {
             ("[settle]\nbatch_max = 0", "settle.batch_max", "nonzero"),
             ("[http]\nadr = \"0.0.0.0:1\"", "adr", "unknown field"),
             ("[http]\nrequest_timeout_ms = 9", "http.request_timeout_ms", "more than 30000"),
+            ("[events]\nsource = \"two words\"", "events.source", "URI reference"),
             ("[auth]\nmode = \"magic\"", "auth.mode", "open"),
         ];
         for (toml, key, expected) in cases {

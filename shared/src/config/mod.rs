@@ -7,9 +7,9 @@ mod sections;
 
 pub use load::{ConfigError, DEFAULT_TOML};
 pub use sections::{
-    Admin, Admit, Auth, AuthMode, Boards, Holds, Http, LatePayment, Limits, Log, LogFormat,
-    Metrics, PaymentProvider, Payments, Postgres, RabbitMq, Redis, RefusedPayment, Settle,
-    Tracking, Worker,
+    Admin, Admit, Auth, AuthMode, Boards, EventSource, Events, Holds, Http, LatePayment, Limits,
+    Log, LogFormat, Metrics, PaymentProvider, Payments, Postgres, RabbitMq, Redis, RefusedPayment,
+    Settle, Tracking, Worker,
 };
 use serde::Deserialize;
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub worker: Worker,
     /// What an API keeps in memory.
     pub boards: Boards,
+    /// What other systems are told.
+    pub events: Events,
     /// Who a client is.
     pub auth: Auth,
     /// Operators.

@@ -172,6 +172,37 @@ pub struct Boards {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Events {
+    pub enabled: bool,
+    pub source: EventSource,
+}
+
+/// A URI reference that is not empty.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EventSource(String);
+
+impl EventSource {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for EventSource {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        // What RFC 3986 lets nowhere into a reference.
+        let allowed = |b: u8| b.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&b);
+        if !text.is_empty() && text.bytes().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(format!("invalid value {text:?}, expected a URI reference such as \"/doorbuster\""))
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Auth {
     pub mode: AuthMode,
 }

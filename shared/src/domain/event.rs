@@ -148,6 +148,21 @@ pub enum NoticeEvent {
 }
 
 impl NoticeEvent {
+    /// Every event.
+    pub const ALL: &[Self] = &[
+        Self::StockLow,
+        Self::SoldOut,
+        Self::Replenished,
+        Self::StockMoved,
+        Self::ProductCreated,
+        Self::ProductChanged,
+        Self::SaleCreated,
+        Self::SaleChanged,
+        Self::SaleCancelled,
+        Self::SaleStarted,
+        Self::SaleEnded,
+    ];
+
     /// The stable name, such as `stock.low`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -163,6 +178,11 @@ impl NoticeEvent {
             Self::SaleStarted => "sale.started",
             Self::SaleEnded => "sale.ended",
         }
+    }
+
+    /// Whether it is the counts of a product that changed.
+    pub const fn is_about_stock(self) -> bool {
+        matches!(self, Self::StockLow | Self::SoldOut | Self::Replenished | Self::StockMoved)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
-//! along ([`advance`]), announced ([`relay`]), looked up ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
+//! along ([`advance`]), announced ([`relay`], to other systems as [`events`]), looked up
+//! ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
 
 pub mod admit;
 pub mod advance;
 pub mod audit;
 pub mod conclude;
+pub mod events;
 pub mod group_commit;
 pub mod key;
 pub mod pay;

@@ -13,7 +13,7 @@ pub mod ledger;
 pub mod payment;
 pub mod queue;
 
-pub use bus::{BusError, BusMessage, EventBus, Heartbeat, StockUpdate, Subscription};
+pub use bus::{BusError, BusMessage, Event, EventBus, Heartbeat, StockUpdate, Subscription};
 pub use clock::{Clock, LedgerClock, SystemClock};
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};

@@ -78,6 +78,7 @@ impl TestApp {
                 bus,
                 queue: Arc::clone(&queue),
                 ledger: Arc::clone(&ledger),
+                events: None,
             };
             let (relay, _) = Relay::start(payer);
             let settler = Settler::new(gate, ledger, relay);
