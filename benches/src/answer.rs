@@ -78,14 +78,12 @@ pub(crate) enum Reply {
         decided_at: Option<DateTime<Utc>>,
         somebody_elses: bool,
     },
-    /// Ask again; `code` says why.
-    Busy { retry_after_s: Option<u64>, code: String },
     /// An answer that a correct request never gets.
     Wrong(String),
 }
 
 impl Reply {
-    /// Reads the answer that the buyer `user_id` got.
+    /// Reads the answer that the buyer `user_id` got; 429 and 5xx are none.
     pub(crate) fn read(answer: &Answer<'_>, user_id: &str) -> Self {
         match answer.status {
             200 | 201 => serde_json::from_slice::<Purchase<'_>>(answer.body)
@@ -100,9 +98,6 @@ impl Reply {
                 decided_at: None,
                 somebody_elses: false,
             },
-            429 | 500..=599 => {
-                Self::Busy { retry_after_s: answer.retry_after_s, code: code(answer) }
-            }
             _ => Self::Wrong(code(answer)),
         }
     }
@@ -131,7 +126,8 @@ struct Problem {
     code: String,
 }
 
-fn code(answer: &Answer<'_>) -> String {
+/// The problem's code, or `HTTP_` and the status.
+pub(crate) fn code(answer: &Answer<'_>) -> String {
     match serde_json::from_slice::<Problem>(answer.body) {
         Ok(problem) => problem.code,
         Err(_) => format!("{NO_CODE}_{}", answer.status),
@@ -168,12 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_an_outcome_and_an_overload_is_not() {
+    fn a_refusal_is_an_outcome_and_a_fault_is_not() {
         let body = r#"{"status":409,"code":"OUT_OF_STOCK"}"#;
         assert!(
             matches!(reply(409, body), Reply::Decided { fate: Fate::Refused(code), .. } if code == "OUT_OF_STOCK")
         );
-        assert!(matches!(reply(503, "busy"), Reply::Busy { code, .. } if code == "HTTP_503"));
         assert!(matches!(reply(400, "{}"), Reply::Wrong(code) if code == "HTTP_400"));
         assert!(matches!(reply(202, "{}"), Reply::Wrong(code) if code == "UNREADABLE_202"));
     }

@@ -2,20 +2,16 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::answer::{Fate, Reply};
 use crate::http::{Line, Request};
+use crate::insist::{Insisted, Repeat, insist};
 use crate::run::Run;
 use crate::waiting::Pending;
-
-/// `Retry-After` is honoured up to this, so that a run ends.
-const RETRY_AFTER_S_MAX: u64 = 2;
-/// The pause after a 5xx or 429 that does not say how long.
-const RETRY_DEFAULT: Duration = Duration::from_millis(100);
 
 /// Sends all buyers over the plan's connections; those with a 202 go on to `follow`.
 ///
@@ -45,7 +41,7 @@ async fn send_some(run: Arc<Run>, follow: UnboundedSender<Pending>, first_url: u
     while let Some(number) = run.next_buyer() {
         buyer.become_number(number, &run);
         let sent = Instant::now();
-        match insist(&run, &mut line, &buyer).await {
+        match ask(&run, &mut line, &buyer).await {
             Insisted::Got(reply) => conclude(&run, &follow, number, sent, reply),
             Insisted::Unknown => run.tally().unknown += 1,
             Insisted::InVain(last_heard) => run.tally().failed(last_heard),
@@ -75,54 +71,17 @@ impl Buyer {
     }
 }
 
-/// How insisting ended.
-enum Insisted {
-    Got(Reply),
-    /// Without a key a request whose connection broke must not be repeated.
-    Unknown,
-    /// Time is up; this was heard last.
-    InVain(String),
-}
-
-/// Repeats the request until it is answered: with the same key, at the next URL.
-async fn insist(run: &Run, line: &mut Line, buyer: &Buyer) -> Insisted {
-    let keys = run.plan.keys;
+/// Asks to buy until there is an answer.
+async fn ask(run: &Run, line: &mut Line, buyer: &Buyer) -> Insisted<Reply> {
+    let key = run.plan.keys.then_some(("Idempotency-Key", buyer.user_id.as_str()));
     let request = Request {
         method: "POST",
         path: run.plan.mode.path(),
-        header: keys.then_some(("Idempotency-Key", &buyer.user_id)),
+        headers: key.as_slice(),
         body: &buyer.body,
     };
-    let mut last_heard = String::from("NO_ANSWER");
-    while !run.time_left().is_zero() {
-        let reply = line.call(&request, run.patience()).await;
-        match reply.map(|answer| Reply::read(&answer, &buyer.user_id)) {
-            Ok(Reply::Busy { retry_after_s, code }) => {
-                let pause = retry_after_s.map_or(RETRY_DEFAULT, |seconds| {
-                    Duration::from_secs(seconds.min(RETRY_AFTER_S_MAX))
-                });
-                note_busy(run, &code);
-                last_heard = code;
-                run.pause(pause).await;
-            }
-            Ok(reply) => return Insisted::Got(reply),
-            Err(broken) if broken.sent && !keys => return Insisted::Unknown,
-            Err(_) => {
-                run.tally().retries_connection += 1;
-                line.back_off().await;
-            }
-        }
-    }
-    Insisted::InVain(last_heard)
-}
-
-/// Without a key, only an answer that says "not taken" makes repeating safe.
-fn note_busy(run: &Run, code: &str) {
-    let mut tally = run.tally();
-    tally.retries_busy += 1;
-    if !run.plan.keys && !matches!(code, "OVERLOADED" | "RATE_LIMITED") {
-        tally.repeated_unsafely += 1;
-    }
+    let repeat = if run.plan.keys { Repeat::Safe } else { Repeat::Unsafe };
+    insist(run, line, &request, repeat, |answer| Reply::read(answer, &buyer.user_id)).await
 }
 
 fn conclude(run: &Run, follow: &UnboundedSender<Pending>, buyer: u64, sent: Instant, reply: Reply) {
@@ -140,6 +99,6 @@ fn conclude(run: &Run, follow: &UnboundedSender<Pending>, buyer: u64, sent: Inst
             run.tally().mixed_up += u64::from(somebody_elses);
             run.decided(fate, sent, decided_at);
         }
-        Reply::Busy { code, .. } | Reply::Wrong(code) => run.tally().failed(code),
+        Reply::Wrong(code) => run.tally().failed(code),
     }
 }

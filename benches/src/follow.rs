@@ -84,7 +84,7 @@ async fn ask(
     let query = Query { tracking_ids: batch.iter().map(|pending| pending.id).collect() };
     let unreadable = |source| StampedeError::Answer { what: format!("POST {PATH}"), source };
     let body = serde_json::to_vec(&query).map_err(unreadable)?;
-    let request = Request { method: "POST", path: PATH, header: None, body: &body };
+    let request = Request { method: "POST", path: PATH, headers: &[], body: &body };
     match line.call(&request, run.patience()).await {
         Ok(Answer { status: 200, body, .. }) => {
             let found = serde_json::from_slice(body).map_err(unreadable)?;

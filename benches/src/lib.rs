@@ -5,7 +5,8 @@
 //!
 //! ```text
 //!  stampede  the run, in order              plan      its options
-//!  buyers    the crowd: a closed loop per connection, which insists until there is an answer
+//!  buyers    the crowd: a closed loop per connection
+//!  insist    a request, repeated until there is an answer
 //!  follow    every 202 to its end           waiting   which ones to ask for next
 //!  strike    a command at the moment when half is sold
 //!  shop      products, stock and audit      audit     the ledger, once it has come to rest
@@ -34,6 +35,7 @@ mod error;
 mod follow;
 mod framing;
 pub mod http;
+mod insist;
 mod plan;
 mod progress;
 mod report;

@@ -154,8 +154,8 @@ impl Shop {
         body: &[u8],
     ) -> Result<T, StampedeError> {
         let give_up = Instant::now() + RETRY_FOR;
-        let header = self.api_key.as_deref().map(|key| ("X-Api-Key", key));
-        let request = Request { method, path, header, body };
+        let key = self.api_key.as_deref().map(|key| ("X-Api-Key", key));
+        let request = Request { method, path, headers: key.as_slice(), body };
         loop {
             match self.line.call(&request, PATIENCE).await {
                 Ok(answer) if matches!(answer.status, 200 | 201) => {
@@ -179,7 +179,7 @@ impl Shop {
 async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, StampedeError> {
     let give_up = Instant::now() + SHOWN_WITHIN;
     let path = availability(product);
-    let request = Request { method: "GET", path: &path, header: None, body: b"" };
+    let request = Request { method: "GET", path: &path, headers: &[], body: b"" };
     let mut line = Line::new([target.clone()].into(), 0);
     while Instant::now() < give_up {
         let answer = line.call(&request, PATIENCE).await?;

@@ -145,7 +145,7 @@ impl Armed {
 async fn poll(run: Arc<Run>, url: usize) {
     let mut line = Line::new([run.targets[url].clone()].into(), 0);
     let path = availability(run.product);
-    let request = Request { method: "GET", path: &path, header: None, body: b"" };
+    let request = Request { method: "GET", path: &path, headers: &[], body: b"" };
     while run.half.struck.get().is_none() {
         match line.call(&request, run.patience()).await {
             Ok(answer) => {
