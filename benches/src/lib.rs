@@ -6,7 +6,8 @@
 //! ```text
 //!  stampede  the run, in order              plan      its options
 //!  buyers    the crowd: a closed loop per connection
-//!  insist    a request, repeated until there is an answer
+//!  visit     a buyer's first request        insist    a request, repeated until it is answered
+//!  holds     buyers who hold first: check out, cancel, walk away
 //!  follow    every 202 to its end           waiting   which ones to ask for next
 //!  strike    a command at the moment when half is sold
 //!  shop      products, stock and audit      audit     the ledger, once it has come to rest
@@ -34,6 +35,7 @@ mod buyers;
 mod error;
 mod follow;
 mod framing;
+mod holds;
 pub mod http;
 mod insist;
 mod plan;
@@ -47,10 +49,14 @@ mod table;
 mod tally;
 mod target;
 mod verdict;
+mod visit;
 mod waiting;
 
 pub use audit::Ledger;
 pub use error::StampedeError;
+pub use holds::expiry::Expiry;
+pub use holds::findings::Findings;
+pub use holds::intent::Holds;
 pub use plan::{Mode, Plan};
 pub use report::{LATENCIES, PERCENTILES, Report};
 pub use stampede::stampede;

@@ -23,8 +23,17 @@ const RETRY_FOR: Duration = Duration::from_secs(5);
 pub(crate) struct Stock {
     #[serde(rename = "availableCount")]
     pub(crate) available: i64,
+    #[serde(rename = "reservedCount")]
+    pub(crate) reserved: i64,
     #[serde(rename = "soldCount")]
     pub(crate) sold: i64,
+}
+
+impl Stock {
+    /// Units sold or held.
+    pub(crate) fn taken(self) -> i64 {
+        self.reserved + self.sold
+    }
 }
 
 /// The answer of `GET /api/v1/admin/audit`.
