@@ -108,7 +108,7 @@ impl Reply {
                     |_| unreadable(answer),
                     |hold| {
                         let is_of = hold.user_id.as_deref().is_none_or(|shown| shown == user_id);
-                        Self::decided(hold.fate(), hold.reservation_id, None, !is_of)
+                        Self::decided(hold.fate(), hold.id, None, !is_of)
                     },
                 ),
             200 | 201 => serde_json::from_slice::<Purchase<'_>>(answer.body).map_or_else(

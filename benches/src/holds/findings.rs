@@ -75,8 +75,9 @@ impl Findings {
         let (bought, held) = (&tally.purchases, &tally.hold_requests);
         let capacity = run.before.available + run.before.reserved;
         let expected = run.before.reserved + plan.units(holds.pending);
-        // A buyer without a key who got no answer may have a hold that nobody knows of.
-        let in_doubt = plan.units(tally.unknown + tally.repeated_unsafely);
+        // Who got no answer may have a hold all the same; each of these is a finding of its own.
+        let unanswered = tally.unknown + tally.repeated_unsafely + tally.lost + sum(&tally.failed);
+        let in_doubt = plan.units(unanswered);
         let too_many = (ledger.reserved - expected).max(0);
         // What was not waited for to its deadline may still be held.
         let is_over = aftermath.expiry.is_some()

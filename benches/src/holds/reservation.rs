@@ -36,7 +36,8 @@ impl Term {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reservation<'a> {
-    pub(crate) reservation_id: Uuid,
+    #[serde(rename = "reservationId")]
+    pub(crate) id: Uuid,
     #[serde(borrow)]
     status: Cow<'a, str>,
     #[serde(default)]
