@@ -9,7 +9,7 @@
 //!  visit     a buyer's first request        insist    a request, repeated until it is answered
 //!  holds     buyers who hold first: check out, cancel, walk away
 //!  follow    every 202 to its end           waiting   which ones to ask for next
-//!  strike    a command at the moment when half is sold
+//!  strike    a command at half of the stock  latency   a distribution of times
 //!  shop      products, stock and audit      audit     the ledger, once it has come to rest
 //!  answer    what an answer means           run tally what the tasks share and count
 //!  report    the findings                   verdict   what must not be     table  for people
@@ -38,6 +38,7 @@ mod framing;
 mod holds;
 pub mod http;
 mod insist;
+mod latency;
 mod plan;
 mod progress;
 mod report;

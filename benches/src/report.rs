@@ -7,10 +7,11 @@ use serde::Serialize;
 use crate::audit::Ledger;
 use crate::holds::expiry::Aftermath;
 use crate::holds::findings::{self, Findings};
+use crate::latency::Latency;
 use crate::plan::Mode;
 use crate::run::Run;
 use crate::strike::Strike;
-use crate::tally::{Counts, Latency, Tally, ms, per_second, sum};
+use crate::tally::{Counts, Tally, ms, per_second, sum};
 use crate::verdict;
 
 /// Everything about one stampede; the JSON of `--json`.

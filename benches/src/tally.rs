@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use hdrhistogram::Histogram;
 use uuid::Uuid;
 
 use crate::answer::{Fate, Outcome};
 use crate::holds::counts::{Granted, HoldCounts};
 use crate::holds::errand::{Act, Errand};
 use crate::holds::intent::Intent;
-
-/// Latencies are kept in microseconds up to ten minutes, to three digits.
-const LATENCY_US_MAX: u64 = 600_000_000;
+use crate::latency::Latency;
 
 /// The refusal that says that nothing was left.
 const OUT_OF_STOCK: &str = "OUT_OF_STOCK";
@@ -220,42 +217,6 @@ pub(crate) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// A distribution of times.
-#[derive(Debug)]
-pub(crate) struct Latency(Option<Histogram<u64>>);
-
-impl Latency {
-    pub(crate) fn new() -> Self {
-        Self(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).ok())
-    }
-
-    pub(crate) fn record(&mut self, took: Duration) {
-        self.record_us(took.as_micros() as u64);
-    }
-
-    pub(crate) fn record_us(&mut self, took_us: u64) {
-        if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(took_us.max(1));
-        }
-    }
-
-    pub(crate) fn len(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::len)
-    }
-
-    /// In milliseconds; `None` when nothing was recorded.
-    pub(crate) fn mean(&self) -> Option<f64> {
-        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
-        Some(histogram.mean() / 1000.0)
-    }
-
-    /// The values at `percentiles` in milliseconds; `None` when nothing was recorded.
-    pub(crate) fn at<const N: usize>(&self, percentiles: [f64; N]) -> Option<[f64; N]> {
-        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
-        Some(percentiles.map(|p| histogram.value_at_quantile(p / 100.0) as f64 / 1000.0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,16 +228,5 @@ mod tests {
             tally.accepted(Uuid::from_u128(id));
         }
         assert_eq!(tally.duplicates(), 2);
-    }
-
-    #[test]
-    fn percentiles_are_milliseconds() {
-        let mut latency = Latency::new();
-        assert_eq!(latency.at([50.0]), None);
-        for ms in 1..=100 {
-            latency.record(Duration::from_millis(ms));
-        }
-        let [p50, max] = latency.at([50.0, 100.0]).unwrap();
-        assert!((p50 - 50.0).abs() < 0.1 && (max - 100.0).abs() < 0.2, "{p50} {max}");
     }
 }

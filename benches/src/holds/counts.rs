@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::holds::errand::{Act, Ending, Errand};
 use crate::holds::promises::Promises;
 use crate::holds::reservation::Term;
-use crate::tally::{Counts, Latency, Tally, count, sum};
+use crate::latency::Latency;
+use crate::tally::{Counts, Tally, count, sum};
 
 /// Clocks of the shop's machines may differ by this much before a hold counts as cut short.
 const CLOCKS_DIFFER: Duration = Duration::from_millis(250);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::audit::Ledger;
 use crate::holds::expiry::{Aftermath, Expiry};
 use crate::run::Run;
-use crate::tally::{Counts, Tally, per_second, sum};
+use crate::tally::{Counts, Stage, Tally, per_second, sum};
 
 /// An answer of the edge may be this much older than the ledger, so a unit that came back less than
 /// this before a buyer asked may not have been on offer yet.
@@ -105,11 +105,7 @@ impl Findings {
             holds_per_s: per_second(held.outcome.len(), held.last_outcome),
             checkouts_per_s: per_second(holds.checkout.len(), holds.last_checkout),
             cancels_per_s: per_second(holds.cancel.len(), holds.last_cancel),
-            hold_to_purchase_rate: bought
-                .acknowledged
-                .mean()
-                .zip(held.acknowledged.mean())
-                .map(|(purchase_ms, hold_ms)| (purchase_ms / hold_ms * 1e3).round() / 1e3),
+            hold_to_purchase_rate: rate_ratio(held, bought),
             expiry: aftermath.expiry,
         }
     }
@@ -132,6 +128,16 @@ impl Findings {
             ),
         ]
     }
+}
+
+/// How much faster a connection is with `held` than with `bought`; only where both have outcomes, so
+/// that the latency of errors alone is no rate.
+fn rate_ratio(held: &Stage, bought: &Stage) -> Option<f64> {
+    if held.outcome.len() == 0 || bought.outcome.len() == 0 {
+        return None;
+    }
+    let ratio = bought.acknowledged.mean()? / held.acknowledged.mean()?;
+    Some((ratio * 1e3).round() / 1e3)
 }
 
 /// Units left in the end that were there all along when buyers were told `OUT_OF_STOCK`.

@@ -21,7 +21,7 @@ impl Findings {
         count_row(f, "  checked out", checked_out, &became.join(", "))?;
         count_row(f, "  cancelled", self.cancelled, "")?;
         count_row(f, "  abandoned", self.abandoned, "")?;
-        let expired = if self.expiry.is_some() { "" } else { "until now" };
+        let expired = if self.expired < self.abandoned { "the others had not by then" } else { "" };
         count_row(f, "  expired", self.expired, expired)?;
         let seldom = [
             ("  over when needed", self.gone_total, listed(&self.gone)),
