@@ -33,6 +33,8 @@ pub(crate) async fn run(options: Dev, mut config: Config) -> Result<ExitCode> {
     if config.admin.api_key.expose_secret().is_empty() {
         config.admin.api_key = format!("{:032x}", rand::random::<u128>()).into();
     }
+    // In this process there is nobody to listen.
+    config.events.enabled = false;
     greet(listener.local_addr()?, config.admin.api_key.expose_secret());
 
     let stop = shutdown::on_signal()?;
