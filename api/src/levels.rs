@@ -65,6 +65,16 @@ impl Levels {
         Self { boards, clock, reads }
     }
 
+    /// The boards that are read.
+    pub fn boards(&self) -> &Boards {
+        &self.boards
+    }
+
+    /// The ledger's time.
+    pub fn clock(&self) -> &LedgerClock {
+        &self.clock
+    }
+
     /// The stock of a product.
     pub async fn of(&self, product: ProductId) -> Result<Seen, LevelError> {
         if let Some((level, age)) = self.boards.stock.fresh_with_age(product) {

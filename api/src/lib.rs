@@ -11,8 +11,8 @@
 //! | `views` | every response body |
 //! | `problem` | which error is which status code |
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
-//! | `levels`, `sampler`, `readiness` | stock, queue and dependencies, asked in bounded ways |
-//! | `limits`, `operator` | who may do what, and how often |
+//! | `levels`, `sales`, `sampler`, `readiness` | stock, sales, queue and dependencies, asked in bounded ways |
+//! | `limits`, `operator`, `webhook` | who may do what, and how often |
 
 pub mod edge;
 pub mod levels;
@@ -26,10 +26,12 @@ pub mod request_id;
 pub mod router;
 pub mod routes;
 mod run;
+pub mod sales;
 pub mod sampler;
 pub mod server;
 pub mod state;
 mod throttle;
 pub mod views;
+pub mod webhook;
 
 pub use run::run;

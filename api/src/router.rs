@@ -14,7 +14,8 @@ use crate::edge::{Edge, edge};
 use crate::meter::Meter;
 use crate::problem::{Kind, kind};
 use crate::routes::{
-    async_purchase, buy, docs, health, operators, products, purchases, queue, stock, sync_purchase,
+    async_purchase, buy, docs, health, operators, orders, payments, planning, products, purchases,
+    queue, reservations, sales, stock, sync_purchase,
 };
 use crate::state::Shared;
 
@@ -27,12 +28,26 @@ pub fn router(app: Shared) -> Router {
         .routes(routes!(buy::buy))
         .routes(routes!(purchases::show))
         .routes(routes!(purchases::query))
+        // Holds, checkout, orders
+        .routes(routes!(reservations::hold))
+        .routes(routes!(reservations::show, reservations::release))
+        .routes(routes!(orders::create, orders::list))
+        .routes(routes!(payments::check_out))
+        .routes(routes!(orders::show))
+        .routes(routes!(orders::list_of_user))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::fulfil))
+        .routes(routes!(payments::webhook))
         // Products
         .routes(routes!(products::list, operators::create))
         .routes(routes!(products::show, operators::change))
         .routes(routes!(products::availability))
         .routes(routes!(stock::stock))
         .routes(routes!(operators::restock))
+        // Sales
+        .routes(routes!(sales::list, planning::create))
+        .routes(routes!(sales::show, planning::change))
+        .routes(routes!(planning::cancel))
         // Operations
         .routes(routes!(operators::audit))
         .routes(routes!(queue::status))

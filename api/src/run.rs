@@ -7,6 +7,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use shared::boards::feed;
 use shared::config::Config;
+use shared::pipeline::events::Events;
 use shared::pipeline::relay::{Payer, Relay};
 use shared::ports::Ports;
 use tokio::net::TcpListener;
@@ -37,6 +38,7 @@ pub async fn run(
         bus: Arc::clone(&ports.bus),
         queue: Arc::clone(&ports.queue),
         ledger: Arc::clone(&ports.ledger),
+        events: Events::from_config(&config.events),
     };
     let (relay, relaying) = Relay::start(payer);
     let app = Arc::new(App::new(ports, config, metrics, relay, shutdown.clone()));

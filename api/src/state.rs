@@ -9,14 +9,16 @@ use shared::boards::Boards;
 use shared::config::{Config, Http, Limits};
 use shared::domain::{Product, ProductRef};
 use shared::pipeline::admit::{self, Admitter};
+use shared::pipeline::advance::Advancer;
 use shared::pipeline::audit::{AuditReport, audit};
 use shared::pipeline::conclude::Concluder;
 use shared::pipeline::group_commit::{Bounds, GroupCommit};
 use shared::pipeline::key::KeyRing;
+use shared::pipeline::pay::Cashier;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::pipeline::track::Tracker;
-use shared::ports::{LedgerClock, LedgerError, Ports};
+use shared::ports::{Announcement, LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
 use crate::levels::Levels;
@@ -24,7 +26,9 @@ use crate::limits::UserLimits;
 use crate::operator::OperatorKey;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
+use crate::sales::Sales;
 use crate::sampler::Sampler;
+use crate::webhook::WebhookSecret;
 
 /// The state as handlers are given it.
 pub type Shared = Arc<App>;
@@ -46,12 +50,22 @@ pub struct App {
     pub admitter: Admitter,
     /// Concludes synchronous ones.
     pub concluder: Concluder,
+    /// Moves orders along.
+    pub advancer: Advancer,
+    /// Takes payments for holds.
+    pub cashier: Cashier,
+    /// Checks what payment providers send.
+    pub webhook_secret: WebhookSecret,
     /// Looks them up.
     pub tracker: Tracker,
     /// Reads stock.
     pub levels: Levels,
+    /// Reads sales.
+    pub sales: Sales,
     /// Audits: one at a time, its report for all who ask meanwhile.
     pub audits: GroupCommit<(), AuditResult>,
+    /// Tells the rest of the world what was written here.
+    relay: Relay,
     /// Purchases per user and second.
     pub user_limits: UserLimits,
     /// Who may use operator routes.
@@ -92,8 +106,14 @@ impl App {
             ledger: Arc::clone(&ports.ledger),
             queue: Arc::clone(&ports.queue),
             idempotency: Arc::clone(&ports.idempotency),
+            hold_seconds: config.holds.seconds.get(),
         };
-        let settler = Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay);
+        let advancer = Advancer::new(Arc::clone(&ports.ledger), Arc::clone(&boards), relay.clone());
+        let settler =
+            Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay.clone());
+        let levels =
+            Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock));
+        let sales = Sales::new(levels.clone(), Arc::clone(&ports.ledger));
         Self {
             admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
             concluder: Concluder::new(
@@ -102,13 +122,25 @@ impl App {
                 settle_bounds(config),
                 config.settle.timeout,
             ),
+            cashier: Cashier::new(
+                advancer.clone(),
+                Arc::clone(&ports.payments),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                config.payments.clone(),
+                draining.clone(),
+            ),
+            advancer,
+            webhook_secret: WebhookSecret::new(&config.payments),
             tracker: Tracker::new(
                 Arc::clone(&boards),
                 Arc::clone(&keys),
                 Arc::clone(&ports.ledger),
             ),
-            levels: Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock)),
+            levels,
+            sales,
             audits: audits(&ports),
+            relay,
             user_limits: UserLimits::new(config.limits.per_user_per_second),
             operator_key: OperatorKey::new(&config.admin),
             sampler: Sampler::default(),
@@ -123,6 +155,12 @@ impl App {
             clock,
             ports,
         }
+    }
+
+    /// Shows a write everywhere: here at once, elsewhere by the relay.
+    pub fn spread(&self, announcement: Announcement) {
+        self.boards.apply(Some(&announcement));
+        self.relay.offer(announcement);
     }
 
     /// The product that a request names.

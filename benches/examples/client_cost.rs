@@ -92,8 +92,8 @@ async fn ours(addr: SocketAddr, next: Arc<AtomicU64>, requests: u64) -> Result<(
     let target = Target::resolve(&format!("http://{addr}")).await?;
     let mut line = Line::new([target].into(), 0);
     while next.fetch_add(1, Ordering::Relaxed) < requests {
-        let key = Some(("Idempotency-Key", "st-0a1b2c3d-12345"));
-        let request = Request { method: "POST", path: "/buy", header: key, body: BODY };
+        let headers = &[("Idempotency-Key", "st-0a1b2c3d-12345")];
+        let request = Request { method: "POST", path: "/buy", headers, body: BODY };
         let answer = line.call(&request, Duration::from_secs(10)).await?;
         anyhow::ensure!(answer.status == 202 && answer.body.len() == ANSWER.len());
     }

@@ -1,27 +1,44 @@
 //! What the shop's answers mean for a buyer.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::holds::intent::Intent;
+use crate::holds::reservation::{Reservation, Term};
 use crate::http::Answer;
 
 /// The code of a problem that has none, or is none.
 const NO_CODE: &str = "HTTP";
 
-/// What became of a purchase.
+/// What became of a purchase, or of the request to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The buyer has the goods; decided at this moment of the server's clock.
     Confirmed,
+    /// They are put aside for the buyer; `None` if no deadline is given.
+    Held(Option<Term>),
     /// The buyer does not get them, for this reason.
     Refused(String),
     /// An operator has to look at it.
     Parked,
     /// Not known yet.
     Undecided,
+}
+
+/// The end of a buyer's first request.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) buyer: u64,
+    /// The purchase's tracking ID, which is the hold's ID too; nil for a refusal without one.
+    pub(crate) id: Uuid,
+    pub(crate) fate: Fate,
+    /// When it was first sent.
+    pub(crate) sent: Instant,
+    pub(crate) decided_at: Option<DateTime<Utc>>,
 }
 
 /// A purchase as `GET /api/v1/purchases/{id}`, the query and a synchronous answer show it.
@@ -39,6 +56,8 @@ pub(crate) struct Purchase<'a> {
     accepted_at: Option<DateTime<Utc>>,
     #[serde(default)]
     pub(crate) decided_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    expires_at: Option<DateTime<Utc>>,
 }
 
 impl Purchase<'_> {
@@ -46,6 +65,9 @@ impl Purchase<'_> {
     pub(crate) fn fate(&self) -> Fate {
         match &*self.status {
             "CONFIRMED" | "FULFILLED" => Fate::Confirmed,
+            "RESERVED" => {
+                Fate::Held(Term::new(self.decided_at.or(self.accepted_at), self.expires_at))
+            }
             "PARKED" => Fate::Parked,
             refused @ ("REJECTED" | "EXPIRED" | "CANCELLED" | "FAILED") => {
                 Fate::Refused(self.reason.clone().unwrap_or_else(|| refused.to_owned()))
@@ -66,56 +88,55 @@ impl Purchase<'_> {
     }
 }
 
-/// The answer to a request to buy.
+/// The answer to a request to buy or to hold.
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// 202: to be followed under this ID.
     Accepted(Uuid),
     /// The outcome.
-    Decided {
-        fate: Fate,
-        tracking_id: Option<Uuid>,
-        decided_at: Option<DateTime<Utc>>,
-        somebody_elses: bool,
-    },
-    /// Ask again; `code` says why.
-    Busy { retry_after_s: Option<u64>, code: String },
+    Decided { fate: Fate, id: Uuid, decided_at: Option<DateTime<Utc>>, somebody_elses: bool },
     /// An answer that a correct request never gets.
     Wrong(String),
 }
 
 impl Reply {
-    /// Reads the answer that the buyer `user_id` got.
-    pub(crate) fn read(answer: &Answer<'_>, user_id: &str) -> Self {
+    /// Reads the answer that the buyer `user_id` got; 429 and 5xx are none.
+    pub(crate) fn read(answer: &Answer<'_>, user_id: &str, intent: Intent) -> Self {
         match answer.status {
-            200 | 201 => serde_json::from_slice::<Purchase<'_>>(answer.body)
-                .map_or_else(|_| unreadable(answer), |purchase| Self::decided(&purchase, user_id)),
+            200 | 201 if intent.holds() => serde_json::from_slice::<Reservation<'_>>(answer.body)
+                .map_or_else(
+                    |_| unreadable(answer),
+                    |hold| {
+                        let is_of = hold.user_id.as_deref().is_none_or(|shown| shown == user_id);
+                        Self::decided(hold.fate(), hold.id, None, !is_of)
+                    },
+                ),
+            200 | 201 => serde_json::from_slice::<Purchase<'_>>(answer.body).map_or_else(
+                |_| unreadable(answer),
+                |purchase| {
+                    let somebody_elses = !purchase.is_of(user_id);
+                    let (id, decided_at) = (purchase.tracking_id, purchase.decided_at);
+                    Self::decided(purchase.fate(), id, decided_at, somebody_elses)
+                },
+            ),
             202 => match serde_json::from_slice::<Accepted>(answer.body) {
                 Ok(accepted) => Self::Accepted(accepted.tracking_id),
                 Err(_) => unreadable(answer),
             },
-            409 => Self::Decided {
-                fate: Fate::Refused(code(answer)),
-                tracking_id: None,
-                decided_at: None,
-                somebody_elses: false,
-            },
-            429 | 500..=599 => {
-                Self::Busy { retry_after_s: answer.retry_after_s, code: code(answer) }
-            }
+            409 => Self::decided(Fate::Refused(code(answer)), Uuid::nil(), None, false),
             _ => Self::Wrong(code(answer)),
         }
     }
 
-    fn decided(purchase: &Purchase<'_>, user_id: &str) -> Self {
-        match purchase.fate() {
-            Fate::Undecided => Self::Accepted(purchase.tracking_id),
-            fate => Self::Decided {
-                fate,
-                tracking_id: Some(purchase.tracking_id),
-                decided_at: purchase.decided_at,
-                somebody_elses: !purchase.is_of(user_id),
-            },
+    fn decided(
+        fate: Fate,
+        id: Uuid,
+        decided_at: Option<DateTime<Utc>>,
+        somebody_elses: bool,
+    ) -> Self {
+        match fate {
+            Fate::Undecided => Self::Accepted(id),
+            fate => Self::Decided { fate, id, decided_at, somebody_elses },
         }
     }
 }
@@ -131,7 +152,8 @@ struct Problem {
     code: String,
 }
 
-fn code(answer: &Answer<'_>) -> String {
+/// The problem's code, or `HTTP_` and the status.
+pub(crate) fn code(answer: &Answer<'_>) -> String {
     match serde_json::from_slice::<Problem>(answer.body) {
         Ok(problem) => problem.code,
         Err(_) => format!("{NO_CODE}_{}", answer.status),
@@ -147,7 +169,11 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply::read(&Answer { status, retry_after_s: None, body: body.as_bytes() }, "u-1")
+        Reply::read(
+            &Answer { status, retry_after_s: None, body: body.as_bytes() },
+            "u-1",
+            Intent::Buy,
+        )
     }
 
     fn purchase(status: &str) -> String {
@@ -168,12 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_an_outcome_and_an_overload_is_not() {
+    fn a_refusal_is_an_outcome_and_a_fault_is_not() {
         let body = r#"{"status":409,"code":"OUT_OF_STOCK"}"#;
         assert!(
             matches!(reply(409, body), Reply::Decided { fate: Fate::Refused(code), .. } if code == "OUT_OF_STOCK")
         );
-        assert!(matches!(reply(503, "busy"), Reply::Busy { code, .. } if code == "HTTP_503"));
         assert!(matches!(reply(400, "{}"), Reply::Wrong(code) if code == "HTTP_400"));
         assert!(matches!(reply(202, "{}"), Reply::Wrong(code) if code == "UNREADABLE_202"));
     }

@@ -59,7 +59,8 @@ impl Ledger {
             orders_match: product.orders_match,
             gate_free: product.gate.map(|gate| gate.free),
             gate_matches: product.gate_matches,
-            board_matches: (stock.available, stock.sold) == (product.available, product.sold),
+            board_matches: (stock.available, stock.reserved, stock.sold)
+                == (product.available, product.reserved, product.sold),
             parked: audit.parked,
             dead_letters: audit.dead_letters,
             outbox: audit.outbox,

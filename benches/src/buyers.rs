@@ -1,34 +1,35 @@
-//! The crowd: every buyer sends one purchase and insists until there is an answer.
+//! The crowd: a closed loop per connection. Every buyer comes once; holders come a second time, to
+//! check out or to cancel.
 
-use std::io::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::answer::{Fate, Reply};
-use crate::http::{Line, Request};
+use crate::holds::counter::Counter;
+use crate::holds::errand::{Desk, Errand};
+use crate::http::Line;
 use crate::run::Run;
+use crate::visit::Visit;
 use crate::waiting::Pending;
 
-/// `Retry-After` is honoured up to this, so that a run ends.
-const RETRY_AFTER_S_MAX: u64 = 2;
-/// The pause after a 5xx or 429 that does not say how long.
-const RETRY_DEFAULT: Duration = Duration::from_millis(100);
-
-/// Sends all buyers over the plan's connections; those with a 202 go on to `follow`.
+/// Sends all buyers over the plan's connections; those with a 202 go on to `follow`, and come back
+/// by `errands` if a hold was granted to them.
 ///
-/// `follow` is unbounded, but never holds more than one entry of 32 bytes per buyer; a bounded one
+/// Both are unbounded, but never hold more than one entry per buyer (32 and 64 bytes); bounded ones
 /// would let a slow outcome slow the crowd down.
 pub(crate) async fn send_all(
     run: Arc<Run>,
     follow: UnboundedSender<Pending>,
+    errands: UnboundedReceiver<Errand>,
 ) -> Result<(), JoinError> {
+    let counter = Arc::new(Counter::new(errands));
     let mut connections = JoinSet::new();
     for first_url in 0..run.plan.connections.min(run.plan.buyers as usize) {
-        connections.spawn(send_some(run.clone(), follow.clone(), first_url));
+        connections.spawn(send_some(run.clone(), follow.clone(), counter.clone(), first_url));
     }
+    // The follower ends when nobody is left who could send it something.
+    drop(follow);
     while let Some(done) = connections.join_next().await {
         done?;
     }
@@ -38,108 +39,26 @@ pub(crate) async fn send_all(
     Ok(())
 }
 
-/// One connection: a closed loop of one buyer after the other.
-async fn send_some(run: Arc<Run>, follow: UnboundedSender<Pending>, first_url: usize) {
+/// One connection: holders who are waiting go before new buyers.
+async fn send_some(
+    run: Arc<Run>,
+    follow: UnboundedSender<Pending>,
+    counter: Arc<Counter>,
+    first_url: usize,
+) {
     let mut line = Line::new(run.targets.clone(), first_url);
-    let mut buyer = Buyer::default();
-    while let Some(number) = run.next_buyer() {
-        buyer.become_number(number, &run);
-        let sent = Instant::now();
-        match insist(&run, &mut line, &buyer).await {
-            Insisted::Got(reply) => conclude(&run, &follow, number, sent, reply),
-            Insisted::Unknown => run.tally().unknown += 1,
-            Insisted::InVain(last_heard) => run.tally().failed(last_heard),
+    let (mut visit, mut desk) = (Visit::default(), Desk::default());
+    loop {
+        while let Some(errand) = counter.waiting() {
+            desk.serve(&run, &mut line, errand).await;
+        }
+        let Some(number) = run.next_buyer() else { break };
+        if let Some(errand) = visit.make(&run, &mut line, &follow, number).await {
+            desk.serve(&run, &mut line, errand).await;
         }
     }
-}
-
-/// One buyer's request, in buffers that the next one uses again.
-#[derive(Default)]
-struct Buyer {
-    user_id: String,
-    body: Vec<u8>,
-}
-
-impl Buyer {
-    fn become_number(&mut self, number: u64, run: &Run) {
-        use std::fmt::Write as _;
-        self.user_id.clear();
-        self.body.clear();
-        // Writing to memory cannot fail.
-        let _ = write!(self.user_id, "st-{}-{number}", run.id);
-        let _ = write!(
-            self.body,
-            r#"{{"productId":{},"quantity":{},"userId":"{}"}}"#,
-            run.product, run.plan.quantity, self.user_id
-        );
-    }
-}
-
-/// How insisting ended.
-enum Insisted {
-    Got(Reply),
-    /// Without a key a request whose connection broke must not be repeated.
-    Unknown,
-    /// Time is up; this was heard last.
-    InVain(String),
-}
-
-/// Repeats the request until it is answered: with the same key, at the next URL.
-async fn insist(run: &Run, line: &mut Line, buyer: &Buyer) -> Insisted {
-    let keys = run.plan.keys;
-    let request = Request {
-        method: "POST",
-        path: run.plan.mode.path(),
-        header: keys.then_some(("Idempotency-Key", &buyer.user_id)),
-        body: &buyer.body,
-    };
-    let mut last_heard = String::from("NO_ANSWER");
-    while !run.time_left().is_zero() {
-        let reply = line.call(&request, run.patience()).await;
-        match reply.map(|answer| Reply::read(&answer, &buyer.user_id)) {
-            Ok(Reply::Busy { retry_after_s, code }) => {
-                let pause = retry_after_s.map_or(RETRY_DEFAULT, |seconds| {
-                    Duration::from_secs(seconds.min(RETRY_AFTER_S_MAX))
-                });
-                note_busy(run, &code);
-                last_heard = code;
-                run.pause(pause).await;
-            }
-            Ok(reply) => return Insisted::Got(reply),
-            Err(broken) if broken.sent && !keys => return Insisted::Unknown,
-            Err(_) => {
-                run.tally().retries_connection += 1;
-                line.back_off().await;
-            }
-        }
-    }
-    Insisted::InVain(last_heard)
-}
-
-/// Without a key, only an answer that says "not taken" makes repeating safe.
-fn note_busy(run: &Run, code: &str) {
-    let mut tally = run.tally();
-    tally.retries_busy += 1;
-    if !run.plan.keys && !matches!(code, "OVERLOADED" | "RATE_LIMITED") {
-        tally.repeated_unsafely += 1;
-    }
-}
-
-fn conclude(run: &Run, follow: &UnboundedSender<Pending>, buyer: u64, sent: Instant, reply: Reply) {
-    run.tally().answered(sent);
-    match reply {
-        Reply::Accepted(id) => {
-            run.tally().accepted(id);
-            // The follower goes only when the run has failed as a whole.
-            let _ = follow.send(Pending { id, buyer: buyer as u32, sent });
-        }
-        Reply::Decided { fate, tracking_id, decided_at, somebody_elses } => {
-            if let (Fate::Confirmed, Some(id)) = (&fate, tracking_id) {
-                run.tally().named(id);
-            }
-            run.tally().mixed_up += u64::from(somebody_elses);
-            run.decided(fate, sent, decided_at);
-        }
-        Reply::Busy { code, .. } | Reply::Wrong(code) => run.tally().failed(code),
+    drop(follow);
+    while let Some(errand) = counter.next().await {
+        desk.serve(&run, &mut line, errand).await;
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use uuid::Uuid;
 
-use crate::answer::{Fate, Purchase};
+use crate::answer::{Fate, Outcome, Purchase};
 use crate::error::{StampedeError, refused};
+use crate::holds::errand::Errand;
 use crate::http::{Answer, Line, Request};
 use crate::run::Run;
 use crate::waiting::{Pending, Waiting};
@@ -39,10 +40,12 @@ struct Found<'a> {
     unknown: Vec<Uuid>,
 }
 
-/// Follows until everything accepted is decided, or time is up: the rest is lost.
+/// Follows until everything accepted is decided, or time is up: the rest is lost. Holders whose hold
+/// is granted go on to `errands`.
 pub(crate) async fn follow_all(
     run: Arc<Run>,
     inbox: UnboundedReceiver<Pending>,
+    errands: UnboundedSender<Errand>,
 ) -> Result<(), StampedeError> {
     let mut line = Line::new(run.targets.clone(), 0);
     let mut waiting = Waiting::new(inbox);
@@ -57,7 +60,7 @@ pub(crate) async fn follow_all(
             continue;
         }
         let asked = batch.len();
-        let left = ask(&run, &mut line, batch).await?;
+        let left = ask(&run, &mut line, batch, &errands).await?;
         let decided = asked - left.len();
         waiting.put_back(left);
         // Purchases are settled about in the order of acceptance: when the oldest are still queued,
@@ -80,15 +83,16 @@ async fn ask(
     run: &Run,
     line: &mut Line,
     batch: Vec<Pending>,
+    errands: &UnboundedSender<Errand>,
 ) -> Result<Vec<Pending>, StampedeError> {
     let query = Query { tracking_ids: batch.iter().map(|pending| pending.id).collect() };
     let unreadable = |source| StampedeError::Answer { what: format!("POST {PATH}"), source };
     let body = serde_json::to_vec(&query).map_err(unreadable)?;
-    let request = Request { method: "POST", path: PATH, header: None, body: &body };
+    let request = Request { method: "POST", path: PATH, headers: &[], body: &body };
     match line.call(&request, run.patience()).await {
         Ok(Answer { status: 200, body, .. }) => {
             let found = serde_json::from_slice(body).map_err(unreadable)?;
-            Ok(conclude(run, batch, &found))
+            Ok(conclude(run, batch, &found, errands))
         }
         Ok(Answer { status: 429 | 500..=599, .. }) => {
             run.tally().retries_busy += 1;
@@ -104,7 +108,12 @@ async fn ask(
     }
 }
 
-fn conclude(run: &Run, batch: Vec<Pending>, found: &Found<'_>) -> Vec<Pending> {
+fn conclude(
+    run: &Run,
+    batch: Vec<Pending>,
+    found: &Found<'_>,
+    errands: &UnboundedSender<Errand>,
+) -> Vec<Pending> {
     let mut open: HashMap<Uuid, Pending> = HashMap::with_capacity(batch.len());
     // An ID given to two buyers is a fault of the shop; the second buyer is followed all the same.
     let mut left: Vec<Pending> =
@@ -115,13 +124,20 @@ fn conclude(run: &Run, batch: Vec<Pending>, found: &Found<'_>) -> Vec<Pending> {
             continue;
         }
         let Some(pending) = open.remove(&purchase.tracking_id) else { continue };
-        if !purchase.is_of(&run.user_id(u64::from(pending.buyer))) {
-            run.tally().mixed_up += 1;
+        let buyer = u64::from(pending.buyer);
+        {
+            let mut tally = run.tally();
+            tally.mixed_up += u64::from(!purchase.is_of(&run.user_id(buyer)));
+            if let Some(took_us) = purchase.settle_us() {
+                tally.stage(run.intent(buyer)).settled.record_us(took_us);
+            }
         }
-        if let Some(took_us) = purchase.settle_us() {
-            run.tally().settled.record_us(took_us);
+        let Pending { id, sent, .. } = pending;
+        let outcome = Outcome { buyer, id, fate, sent, decided_at: purchase.decided_at };
+        if let Some(errand) = run.decided(outcome) {
+            // The crowd goes only when the run has failed as a whole.
+            let _ = errands.send(errand);
         }
-        run.decided(fate, pending.sent, purchase.decided_at);
     }
     for id in &found.unknown {
         if open.remove(id).is_some() {

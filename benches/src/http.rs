@@ -27,12 +27,12 @@ const BACKOFF_MAX_MS: u64 = 500;
 /// One request; `Host`, `Content-Type` and `Content-Length` are added.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: &'a str,
     /// The path below the target's base, beginning with a slash; empty for the base itself.
     pub path: &'a str,
-    /// At most one further header: name and value.
-    pub header: Option<(&'a str, &'a str)>,
+    /// Further headers: name and value.
+    pub headers: &'a [(&'a str, &'a str)],
     /// JSON, or empty.
     pub body: &'a [u8],
 }
@@ -46,7 +46,7 @@ impl Request<'_> {
             out.extend_from_slice(part.as_bytes());
         }
         out.extend_from_slice(target.authority.as_bytes());
-        if let Some((name, value)) = self.header {
+        for (name, value) in self.headers {
             for part in ["\r\n", name, ": ", value] {
                 out.extend_from_slice(part.as_bytes());
             }
@@ -248,7 +248,7 @@ mod tests {
         let targets =
             [Target::resolve(&urls[0]).await.unwrap(), Target::resolve(&urls[1]).await.unwrap()];
         let mut line = Line::new(targets.into(), 0);
-        let request = Request { method: "GET", path: "", header: None, body: b"" };
+        let request = Request { method: "GET", path: "", headers: &[], body: b"" };
         let patience = Duration::from_secs(10);
 
         let broken = line.call(&request, patience).await.unwrap_err();

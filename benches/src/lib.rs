@@ -5,9 +5,11 @@
 //!
 //! ```text
 //!  stampede  the run, in order              plan      its options
-//!  buyers    the crowd: a closed loop per connection, which insists until there is an answer
+//!  buyers    the crowd: a closed loop per connection
+//!  visit     a buyer's first request        insist    a request, repeated until it is answered
+//!  holds     buyers who hold first: check out, cancel, walk away
 //!  follow    every 202 to its end           waiting   which ones to ask for next
-//!  strike    a command at the moment when half is sold
+//!  strike    a command at half of the stock  latency   a distribution of times
 //!  shop      products, stock and audit      audit     the ledger, once it has come to rest
 //!  answer    what an answer means           run tally what the tasks share and count
 //!  report    the findings                   verdict   what must not be     table  for people
@@ -33,7 +35,10 @@ mod buyers;
 mod error;
 mod follow;
 mod framing;
+mod holds;
 pub mod http;
+mod insist;
+mod latency;
 mod plan;
 mod progress;
 mod report;
@@ -45,10 +50,14 @@ mod table;
 mod tally;
 mod target;
 mod verdict;
+mod visit;
 mod waiting;
 
 pub use audit::Ledger;
 pub use error::StampedeError;
+pub use holds::expiry::Expiry;
+pub use holds::findings::Findings;
+pub use holds::intent::Holds;
 pub use plan::{Mode, Plan};
 pub use report::{LATENCIES, PERCENTILES, Report};
 pub use stampede::stampede;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::holds::intent::{Holds, Intent};
+
 /// More connections than this would run out of file descriptors or local ports.
 const CONNECTIONS_MAX: usize = 20_000;
 /// Buyers are numbered in 32 bits.
@@ -20,8 +22,10 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub(crate) fn path(self) -> &'static str {
+    /// Where such a buyer goes first. Whether a hold is asynchronous is said by its `Prefer`.
+    pub(crate) fn path(self, intent: Intent) -> &'static str {
         match self {
+            _ if intent.holds() => "/api/v1/reservations",
             Self::Async => "/api/v1/async/purchase",
             Self::Sync => "/api/v1/sync/purchase",
         }
@@ -41,6 +45,8 @@ pub struct Plan {
     pub stock: Option<i64>,
     /// Units each buyer wants.
     pub quantity: i64,
+    /// Which buyers hold instead, and what becomes of their holds.
+    pub holds: Holds,
     /// Keep-alive connections, each with one request under way at a time.
     pub connections: usize,
     /// The operators' API key, for creating the product and for the audit.
@@ -51,7 +57,7 @@ pub struct Plan {
     pub product: Option<i64>,
     /// Every buyer must have a definite answer within this time.
     pub timeout: Duration,
-    /// A shell command run once, when half of the stock has been sold.
+    /// A shell command run once, when half of the stock has been sold or is held.
     pub at_half: Option<String>,
     /// Whether to draw a progress bar (on stderr, and only on a terminal).
     pub progress: bool,
@@ -66,6 +72,7 @@ impl Plan {
             buyers,
             stock: Some(stock),
             quantity: 1,
+            holds: Holds::default(),
             connections: 256,
             api_key: None,
             keys: true,
@@ -99,6 +106,6 @@ impl Plan {
             ),
             (self.timeout.is_zero(), "--timeout-s must be at least 1"),
         ];
-        rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule))
+        rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule)).or(self.holds.fault())
     }
 }

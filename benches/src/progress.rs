@@ -1,4 +1,4 @@
-//! The progress bar: how many buyers have a definite answer.
+//! The progress bars: how many buyers have a definite answer, and how many holds are back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,12 @@ use std::time::Duration;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
+use crate::plan::Plan;
 use crate::run::Run;
 
 const EVERY: Duration = Duration::from_millis(100);
 const TEMPLATE: &str = "{bar:32} {human_pos}/{human_len} buyers answered, {msg}";
+const TEMPLATE_HOLDS: &str = "{bar:32} {human_pos}/{human_len} holds back, {elapsed}";
 
 /// Draws until `over`; on stderr, and nothing where that is no terminal.
 pub(crate) async fn show(run: Arc<Run>, over: CancellationToken) {
@@ -26,4 +28,16 @@ pub(crate) async fn show(run: Arc<Run>, over: CancellationToken) {
         bar.set_message(format!("{} confirmed", HumanCount(confirmed)));
     }
     bar.finish_and_clear();
+}
+
+/// A bar for `left` holds that run out; hidden where the plan wants none.
+pub(crate) fn holds(plan: &Plan, left: u64) -> ProgressBar {
+    if !plan.progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(left);
+    match ProgressStyle::with_template(TEMPLATE_HOLDS) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }

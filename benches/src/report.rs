@@ -1,15 +1,17 @@
 //! What the run found, and whether that is as it must be.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::audit::Ledger;
+use crate::holds::expiry::Aftermath;
+use crate::holds::findings::{self, Findings};
+use crate::latency::Latency;
 use crate::plan::Mode;
 use crate::run::Run;
 use crate::strike::Strike;
-use crate::tally::{Counts, Latency, Tally, ms, sum};
+use crate::tally::{Counts, Tally, ms, per_second, sum};
 use crate::verdict;
 
 /// Everything about one stampede; the JSON of `--json`.
@@ -40,9 +42,9 @@ pub struct Report {
 
     /// 202 received.
     pub accepted: u64,
-    /// Buyers who saw their purchase confirmed.
+    /// Buyers who saw their purchase, or their checkout, confirmed.
     pub confirmed: u64,
-    /// Buyers who were refused, and why.
+    /// Buyers who were refused the purchase or the hold, and why.
     pub refused: Counts,
     /// All of them.
     pub refused_total: u64,
@@ -58,7 +60,8 @@ pub struct Report {
     pub unknown: u64,
     /// Units sold beyond the stock.
     pub oversold: i64,
-    /// Units left although buyers were refused for `OUT_OF_STOCK`.
+    /// Units left although buyers were refused for `OUT_OF_STOCK`, but for units that may have come
+    /// back from a hold after the last of them was refused.
     pub undersold: i64,
     /// Units confirmed to buyers that the ledger did not sell.
     pub phantom: i64,
@@ -81,18 +84,20 @@ pub struct Report {
     pub sell_out_decided_ms: Option<f64>,
     /// From the first request to the last answer.
     pub sending_ms: f64,
-    /// From the first request to the last outcome.
+    /// From the first request to the last outcome of a purchase or hold.
     pub elapsed_ms: f64,
     /// Answers in `sending_ms`.
     pub answers_per_s: f64,
     /// 202 in `sending_ms`.
     pub accepted_per_s: f64,
-    /// Outcomes in `elapsed_ms`.
+    /// Outcomes of purchases and holds until the last of them.
     pub settled_per_s: f64,
-    /// `ack_*_ms`, `outcome_*_ms`, `settle_*_ms`: see [`LATENCIES`].
+    /// `ack_*_ms`, `outcome_*_ms`, `checkout_*_ms` and so on: see [`LATENCIES`].
     #[serde(flatten)]
     pub latency_ms: BTreeMap<String, f64>,
 
+    /// The holds; `None` if nobody was to hold.
+    pub holds: Option<Findings>,
     /// The ledger afterwards.
     pub ledger: Ledger,
     /// What `--at-half` did; `None` without it, or where half was never sold.
@@ -100,11 +105,16 @@ pub struct Report {
 }
 
 /// The latencies of a report: prefix in JSON, and what it is. All include a buyer's retries, as the
-/// buyer feels them, but the last.
-pub const LATENCIES: [(&str, &str); 3] = [
-    ("ack", "answer to the request"),
+/// buyer feels them, but those by the server's clocks.
+pub const LATENCIES: [(&str, &str); 8] = [
+    ("ack", "answer to the purchase"),
     ("outcome", "outcome seen by the buyer"),
     ("settle", "accepted to decided (server)"),
+    ("hold_ack", "answer to the hold"),
+    ("hold_outcome", "outcome seen by the holder"),
+    ("hold_settle", "hold, to decided (server)"),
+    ("checkout", "checkout"),
+    ("cancel", "cancellation"),
 ];
 
 /// The percentiles of a report: part of the name in JSON, and which.
@@ -112,17 +122,23 @@ pub const PERCENTILES: [(&str, f64); 5] =
     [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9), ("max", 100.0)];
 
 impl Report {
-    pub(crate) fn new(run: &Run, strike: Option<Strike>, ledger: Ledger) -> Self {
+    pub(crate) fn new(
+        run: &Run,
+        strike: Option<Strike>,
+        aftermath: Aftermath,
+        ledger: Ledger,
+    ) -> Self {
         let mut tally = run.tally();
         let plan = &run.plan;
         let stock = run.before.available;
+        // Somebody else's holds from before may have run out or been paid.
+        let capacity = stock + run.before.reserved;
         let sold = ledger.sold - run.before.sold;
         let confirmed_units = plan.units(tally.confirmed);
         let is_sold_out = tally.confirmed > 0 && stock - confirmed_units < plan.quantity;
-        let refused_for_stock = tally.refused.contains_key("OUT_OF_STOCK");
-        let was_undersold = refused_for_stock && ledger.available >= plan.quantity;
-        let refused_total = sum(&tally.refused);
-        let outcomes = tally.confirmed + refused_total + tally.parked;
+        let outcomes = tally.purchases.outcome.len() + tally.hold_requests.outcome.len();
+        let answers = tally.purchases.acknowledged.len() + tally.hold_requests.acknowledged.len();
+        let last_outcome = tally.last_outcome();
         let mut report = Self {
             ok: false,
             problems: Vec::new(),
@@ -138,14 +154,14 @@ impl Report {
             accepted: tally.accepted,
             confirmed: tally.confirmed,
             refused: tally.refused.clone(),
-            refused_total,
+            refused_total: sum(&tally.refused),
             lost: tally.lost,
             parked: tally.parked,
             failed: tally.failed.clone(),
             failed_total: sum(&tally.failed),
             unknown: tally.unknown,
-            oversold: (sold - stock).max(0),
-            undersold: if was_undersold { ledger.available } else { 0 },
+            oversold: (sold - capacity).max(0),
+            undersold: findings::undersold(run, &tally, &ledger),
             phantom: (confirmed_units - sold).max(0),
             undelivered: (sold - confirmed_units).max(0),
             duplicate_tracking_ids: tally.duplicates(),
@@ -159,11 +175,12 @@ impl Report {
                 .filter(|_| is_sold_out)
                 .map(|at| (at - run.began_at).num_milliseconds() as f64),
             sending_ms: ms(tally.last_answer),
-            elapsed_ms: ms(tally.last_outcome.max(tally.last_answer)),
-            answers_per_s: per_second(tally.acknowledged.len(), tally.last_answer),
+            elapsed_ms: ms(last_outcome.max(tally.last_answer)),
+            answers_per_s: per_second(answers, tally.last_answer),
             accepted_per_s: per_second(tally.accepted, tally.last_answer),
-            settled_per_s: per_second(outcomes, tally.last_outcome),
+            settled_per_s: per_second(outcomes, last_outcome),
             latency_ms: latencies(&tally),
+            holds: (plan.holds.hold > 0.0).then(|| Findings::new(run, &tally, &ledger, aftermath)),
             ledger,
             strike,
         };
@@ -174,7 +191,17 @@ impl Report {
 }
 
 fn latencies(tally: &Tally) -> BTreeMap<String, f64> {
-    let measured: [&Latency; 3] = [&tally.acknowledged, &tally.outcome, &tally.settled];
+    let (bought, held) = (&tally.purchases, &tally.hold_requests);
+    let measured: [&Latency; 8] = [
+        &bought.acknowledged,
+        &bought.outcome,
+        &bought.settled,
+        &held.acknowledged,
+        &held.outcome,
+        &held.settled,
+        &tally.holds.checkout,
+        &tally.holds.cancel,
+    ];
     let mut latencies = BTreeMap::new();
     for ((prefix, _), latency) in LATENCIES.iter().zip(measured) {
         let Some(values) = latency.at(PERCENTILES.map(|(_, percentile)| percentile)) else {
@@ -185,8 +212,4 @@ fn latencies(tally: &Tally) -> BTreeMap<String, f64> {
         }
     }
     latencies
-}
-
-fn per_second(count: u64, time: Duration) -> f64 {
-    if time.is_zero() { 0.0 } else { (count as f64 / time.as_secs_f64()).round() }
 }

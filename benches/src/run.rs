@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::answer::Fate;
+use crate::answer::Outcome;
+use crate::holds::errand::{Ending, Errand};
+use crate::holds::intent::Intent;
 use crate::http::Target;
 use crate::plan::Plan;
 use crate::shop::Stock;
@@ -97,13 +99,29 @@ impl Run {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an outcome and tells the striker how much buyers have seen sold.
-    pub(crate) fn decided(&self, fate: Fate, sent: Instant, decided_at: Option<DateTime<Utc>>) {
-        let confirmed = {
+    /// What this buyer comes to do.
+    pub(crate) fn intent(&self, buyer: u64) -> Intent {
+        self.plan.holds.intent(buyer)
+    }
+
+    /// Counts an outcome and tells the striker; gives what is left to do with a hold.
+    pub(crate) fn decided(&self, outcome: Outcome) -> Option<Errand> {
+        let intent = self.intent(outcome.buyer);
+        let (errand, promised) = {
             let mut tally = self.tally();
-            tally.decided(fate, sent, decided_at);
-            tally.confirmed
+            (tally.decided(intent, outcome), tally.holds.promises.peak())
         };
-        self.half.saw(self.before.sold + self.plan.units(confirmed));
+        self.half.saw(self.before.taken() + self.plan.units(promised));
+        errand
+    }
+
+    /// Counts how a holder's errand ended and tells the striker.
+    pub(crate) fn errand_ended(&self, errand: &Errand, sent: Instant, ending: Ending) {
+        let promised = {
+            let mut tally = self.tally();
+            tally.errand_ended(errand, sent, ending);
+            tally.holds.promises.peak()
+        };
+        self.half.saw(self.before.taken() + self.plan.units(promised));
     }
 }

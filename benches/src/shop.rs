@@ -23,8 +23,17 @@ const RETRY_FOR: Duration = Duration::from_secs(5);
 pub(crate) struct Stock {
     #[serde(rename = "availableCount")]
     pub(crate) available: i64,
+    #[serde(rename = "reservedCount")]
+    pub(crate) reserved: i64,
     #[serde(rename = "soldCount")]
     pub(crate) sold: i64,
+}
+
+impl Stock {
+    /// Units sold or held.
+    pub(crate) fn taken(self) -> i64 {
+        self.reserved + self.sold
+    }
 }
 
 /// The answer of `GET /api/v1/admin/audit`.
@@ -154,8 +163,8 @@ impl Shop {
         body: &[u8],
     ) -> Result<T, StampedeError> {
         let give_up = Instant::now() + RETRY_FOR;
-        let header = self.api_key.as_deref().map(|key| ("X-Api-Key", key));
-        let request = Request { method, path, header, body };
+        let key = self.api_key.as_deref().map(|key| ("X-Api-Key", key));
+        let request = Request { method, path, headers: key.as_slice(), body };
         loop {
             match self.line.call(&request, PATIENCE).await {
                 Ok(answer) if matches!(answer.status, 200 | 201) => {
@@ -179,7 +188,7 @@ impl Shop {
 async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, StampedeError> {
     let give_up = Instant::now() + SHOWN_WITHIN;
     let path = availability(product);
-    let request = Request { method: "GET", path: &path, header: None, body: b"" };
+    let request = Request { method: "GET", path: &path, headers: &[], body: b"" };
     let mut line = Line::new([target.clone()].into(), 0);
     while Instant::now() < give_up {
         let answer = line.call(&request, PATIENCE).await?;

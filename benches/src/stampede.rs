@@ -1,4 +1,5 @@
-//! A stampede, in order: look, put on sale, let the crowd in, follow, audit, report.
+//! A stampede, in order: look, put on sale, let the crowd in, follow, let holds run out, audit,
+//! report.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::audit;
 use crate::buyers;
 use crate::error::StampedeError;
 use crate::follow;
+use crate::holds::expiry;
 use crate::http::Target;
 use crate::plan::Plan;
 use crate::progress;
@@ -40,8 +42,9 @@ pub async fn stampede(plan: Plan) -> Result<Report, StampedeError> {
 
     let run = Arc::new(Run::begin(id, plan, targets, product, before));
     let strike = sell(&run, armed).await?;
+    let aftermath = expiry::aftermath(&run, &mut shop).await?;
     let ledger = audit::settled(&mut shop, product, &audit_before).await?;
-    Ok(Report::new(&run, strike, ledger))
+    Ok(Report::new(&run, strike, aftermath, ledger))
 }
 
 async fn resolve(urls: &[String]) -> Result<Arc<[Target]>, StampedeError> {
@@ -62,9 +65,11 @@ async fn sell(run: &Arc<Run>, armed: Option<Armed>) -> Result<Option<Strike>, St
         tokio::spawn(progress::show(run.clone(), over.clone()));
     }
     let (accepted, inbox) = unbounded_channel();
-    let sending =
-        async { buyers::send_all(run.clone(), accepted).await.map_err(StampedeError::from) };
-    tokio::try_join!(sending, follow::follow_all(run.clone(), inbox))?;
+    let (granted, errands) = unbounded_channel();
+    let sending = async {
+        buyers::send_all(run.clone(), accepted, errands).await.map_err(StampedeError::from)
+    };
+    tokio::try_join!(sending, follow::follow_all(run.clone(), inbox, granted))?;
     over.cancel();
     match striking {
         Some(striking) => striking.await?.map_err(StampedeError::Strike),

@@ -1,4 +1,4 @@
-//! Runs a command, once, at the moment when half of the stock is sold.
+//! Runs a command, once, at the moment when half of the stock is sold or held.
 //!
 //! A thousand units may sell within a tenth of a second, so nothing may be slow here: the shell is
 //! started beforehand and waits for a line on its standard input, which whoever sees the half sold
@@ -29,10 +29,10 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Watches for the half.
 pub(crate) struct Half {
-    sold_before: i64,
-    /// The count at which half of what was available is sold.
-    units_sold: i64,
-    seen_sold: AtomicI64,
+    taken_before: i64,
+    /// The count at which half of what was available is sold or held.
+    units_taken: i64,
+    seen_taken: AtomicI64,
     /// The waiting shell's standard input.
     trigger: Mutex<Option<File>>,
     /// The count in this run, and when.
@@ -42,27 +42,27 @@ pub(crate) struct Half {
 impl Half {
     pub(crate) fn of(stock: Stock) -> Self {
         Self {
-            sold_before: stock.sold,
-            units_sold: stock.sold + (stock.available + 1) / 2,
-            seen_sold: AtomicI64::new(stock.sold),
+            taken_before: stock.taken(),
+            units_taken: stock.taken() + (stock.available + 1) / 2,
+            seen_taken: AtomicI64::new(stock.taken()),
             trigger: Mutex::new(None),
             struck: OnceLock::new(),
         }
     }
 
-    /// Somebody saw this many units sold.
-    pub(crate) fn saw(&self, units_sold: i64) {
-        let before = self.seen_sold.fetch_max(units_sold, Ordering::Relaxed);
-        if before < self.units_sold && units_sold >= self.units_sold {
-            self.strike(units_sold - self.sold_before);
+    /// Somebody saw this many units sold or held.
+    pub(crate) fn saw(&self, units_taken: i64) {
+        let before = self.seen_taken.fetch_max(units_taken, Ordering::Relaxed);
+        if before < self.units_taken && units_taken >= self.units_taken {
+            self.strike(units_taken - self.taken_before);
         }
     }
 
-    fn strike(&self, sold_in_run: i64) {
+    fn strike(&self, taken_in_run: i64) {
         if let Some(mut shell) = self.take_trigger() {
             // A short line into an empty pipe never blocks; if the shell has gone, its exit shows.
-            if writeln!(shell, "{sold_in_run}").is_ok() {
-                let _ = self.struck.set((sold_in_run, Instant::now()));
+            if writeln!(shell, "{taken_in_run}").is_ok() {
+                let _ = self.struck.set((taken_in_run, Instant::now()));
             }
         }
     }
@@ -81,7 +81,7 @@ impl Half {
 pub struct Strike {
     /// The shell command.
     pub command: String,
-    /// Units sold in this run, as far as anybody had seen when the command was let go.
+    /// Units sold or held in this run, as far as anybody had seen when the command was let go.
     pub sold_seen: i64,
     /// From the first request to the strike.
     pub after_ms: f64,
@@ -145,12 +145,12 @@ impl Armed {
 async fn poll(run: Arc<Run>, url: usize) {
     let mut line = Line::new([run.targets[url].clone()].into(), 0);
     let path = availability(run.product);
-    let request = Request { method: "GET", path: &path, header: None, body: b"" };
+    let request = Request { method: "GET", path: &path, headers: &[], body: b"" };
     while run.half.struck.get().is_none() {
         match line.call(&request, run.patience()).await {
             Ok(answer) => {
                 if let Ok(stock) = serde_json::from_slice::<Stock>(answer.body) {
-                    run.half.saw(stock.sold);
+                    run.half.saw(stock.taken());
                 }
             }
             Err(_) => line.back_off().await,
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn half_strikes_once_however_often_it_is_seen() {
-        let half = Half::of(Stock { available: 5, sold: 2 });
+        let half = Half::of(Stock { available: 5, reserved: 1, sold: 1 });
         let (mut reader, writer) = io::pipe().unwrap();
         half.arm(File::from(std::os::fd::OwnedFd::from(writer)));
         for units_sold in [4, 6, 5, 7] {

@@ -29,20 +29,16 @@ impl fmt::Display for Report {
 
 impl Report {
     fn write_counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |f: &mut fmt::Formatter<'_>, name: &str, count: u64, note: String| {
-            let line = format!("{name:<24}{:>12}   {note}", HumanCount(count).to_string());
-            writeln!(f, "{}", line.trim_end())
-        };
         let positive = |units: i64| units.max(0) as u64;
         if self.mode == Mode::Async {
-            row(f, "accepted (202)", self.accepted, String::new())?;
+            count_row(f, "accepted (202)", self.accepted, "")?;
         }
-        row(f, "confirmed", self.confirmed, String::new())?;
-        row(f, "refused", self.refused_total, listed(&self.refused))?;
-        row(f, "lost", self.lost, String::new())?;
-        row(f, "oversold", positive(self.oversold), String::new())?;
-        row(f, "undersold", positive(self.undersold), String::new())?;
-        row(f, "retries", self.retries_connection + self.retries_busy, self.retries())?;
+        count_row(f, "confirmed", self.confirmed, "")?;
+        count_row(f, "refused", self.refused_total, &listed(&self.refused))?;
+        count_row(f, "lost", self.lost, "")?;
+        count_row(f, "oversold", positive(self.oversold), "")?;
+        count_row(f, "undersold", positive(self.undersold), "")?;
+        count_row(f, "retries", self.retries_connection + self.retries_busy, &self.retries())?;
         let seldom = [
             ("no definite answer", self.failed_total, listed(&self.failed)),
             ("answer unknown", self.unknown, "the connection broke, and there was no key".into()),
@@ -53,9 +49,9 @@ impl Report {
             ("shown to a stranger", self.mixed_up, String::new()),
         ];
         for (name, count, note) in seldom.into_iter().filter(|(_, count, _)| *count > 0) {
-            row(f, name, count, note)?;
+            count_row(f, name, count, &note)?;
         }
-        Ok(())
+        self.holds.as_ref().map_or(Ok(()), |holds| holds.write_counts(f))
     }
 
     fn retries(&self) -> String {
@@ -67,22 +63,21 @@ impl Report {
     }
 
     fn write_speed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |f: &mut fmt::Formatter<'_>, name: &str, value: String| {
-            writeln!(f, "{name:<24}{value:>12}")
-        };
-        let per_second = |rate: f64| format!("{}/s", HumanCount(rate as u64));
         writeln!(f)?;
-        row(f, "answers", per_second(self.answers_per_s))?;
+        rate_row(f, "answers", self.answers_per_s)?;
         if self.mode == Mode::Async {
-            row(f, "accepted", per_second(self.accepted_per_s))?;
+            rate_row(f, "accepted", self.accepted_per_s)?;
         }
-        row(f, "outcomes", per_second(self.settled_per_s))?;
+        rate_row(f, "outcomes", self.settled_per_s)?;
+        if let Some(holds) = &self.holds {
+            holds.write_speed(f)?;
+        }
         match self.sell_out_ms {
-            Some(seen_ms) => row(f, "sold out after", seconds(seen_ms))?,
-            None => row(f, "sold out after", "not sold out".into())?,
+            Some(seen_ms) => row(f, "sold out after", &seconds(seen_ms))?,
+            None => row(f, "sold out after", "not sold out")?,
         }
-        row(f, "last answer after", seconds(self.sending_ms))?;
-        row(f, "last outcome after", seconds(self.elapsed_ms))?;
+        row(f, "last answer after", &seconds(self.sending_ms))?;
+        row(f, "last outcome after", &seconds(self.elapsed_ms))?;
 
         write!(f, "\n{:<28}", "latency in ms")?;
         for (name, _) in PERCENTILES {
@@ -93,7 +88,7 @@ impl Report {
             let values = PERCENTILES
                 .map(|(name, _)| self.latency_ms.get(&format!("{prefix}_{name}_ms")).copied());
             // In sync mode the answer is the outcome.
-            if values[0].is_none() || (self.mode == Mode::Sync && prefix == "outcome") {
+            if values[0].is_none() || (self.mode == Mode::Sync && prefix.ends_with("outcome")) {
                 continue;
             }
             write!(f, "{what:<28}")?;
@@ -129,7 +124,7 @@ impl Report {
                 strike.exit_code.map_or("no exit code".into(), |code| format!("exit {code}"));
             writeln!(
                 f,
-                "strike: at {} units sold, {:.0} ms after the first request ({exit}): {}",
+                "strike: at {} units sold or held, {:.0} ms after the first request ({exit}): {}",
                 units(strike.sold_seen),
                 strike.after_ms,
                 strike.command
@@ -147,7 +142,25 @@ impl Report {
     }
 }
 
-fn listed(counts: &Counts) -> String {
+pub(crate) fn count_row(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    count: u64,
+    note: &str,
+) -> fmt::Result {
+    let line = format!("{name:<24}{:>12}   {note}", HumanCount(count).to_string());
+    writeln!(f, "{}", line.trim_end())
+}
+
+pub(crate) fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+    writeln!(f, "{name:<25}{value:>11}")
+}
+
+pub(crate) fn rate_row(f: &mut fmt::Formatter<'_>, name: &str, per_s: f64) -> fmt::Result {
+    row(f, name, &format!("{}/s", HumanCount(per_s as u64)))
+}
+
+pub(crate) fn listed(counts: &Counts) -> String {
     let each: Vec<_> =
         counts.iter().map(|(word, count)| format!("{word} {}", HumanCount(*count))).collect();
     each.join(", ")
@@ -158,6 +171,6 @@ fn units(units: i64) -> String {
     format!("{sign}{}", HumanCount(units.unsigned_abs()))
 }
 
-fn seconds(time_ms: f64) -> String {
+pub(crate) fn seconds(time_ms: f64) -> String {
     format!("{:.3} s", time_ms / 1e3)
 }

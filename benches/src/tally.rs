@@ -4,24 +4,52 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use hdrhistogram::Histogram;
 use uuid::Uuid;
 
-use crate::answer::Fate;
+use crate::answer::{Fate, Outcome};
+use crate::holds::counts::{Granted, HoldCounts};
+use crate::holds::errand::{Act, Errand};
+use crate::holds::intent::Intent;
+use crate::latency::Latency;
 
-/// Latencies are kept in microseconds up to ten minutes, to three digits.
-const LATENCY_US_MAX: u64 = 600_000_000;
+/// The refusal that says that nothing was left.
+const OUT_OF_STOCK: &str = "OUT_OF_STOCK";
 
 /// How many of each word.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
-/// The counts of a run. It grows with the number of buyers only by 16 bytes per tracking ID.
+/// The first request of one kind of buyer: purchases, or holds.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) acknowledged: Latency,
+    pub(crate) outcome: Latency,
+    pub(crate) settled: Latency,
+    pub(crate) last_outcome: Duration,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self {
+            acknowledged: Latency::new(),
+            outcome: Latency::new(),
+            settled: Latency::new(),
+            last_outcome: Duration::ZERO,
+        }
+    }
+}
+
+/// The counts of a run. It grows with the number of buyers only by 16 bytes per tracking ID and what
+/// [`HoldCounts`] says.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    began: Instant,
+    pub(crate) began: Instant,
     pub(crate) accepted: u64,
+    /// Buyers who have the goods, by purchase or by checkout.
     pub(crate) confirmed: u64,
+    /// Refused purchases and holds.
     pub(crate) refused: Counts,
+    /// When the last request to be refused for `OUT_OF_STOCK` was first sent.
+    pub(crate) out_of_stock_sent: Option<Instant>,
     /// 202 given and never decided, or unknown to the shop afterwards.
     pub(crate) lost: u64,
     pub(crate) parked: u64,
@@ -37,11 +65,10 @@ pub(crate) struct Tally {
     pub(crate) retries_busy: u64,
     /// Of all 202 and of all confirmations in responses.
     tracking_ids: Vec<u128>,
-    pub(crate) acknowledged: Latency,
-    pub(crate) outcome: Latency,
-    pub(crate) settled: Latency,
+    pub(crate) purchases: Stage,
+    pub(crate) hold_requests: Stage,
+    pub(crate) holds: HoldCounts,
     pub(crate) last_answer: Duration,
-    pub(crate) last_outcome: Duration,
     pub(crate) last_confirmed: Duration,
     pub(crate) last_decided_at: Option<DateTime<Utc>>,
 }
@@ -53,6 +80,7 @@ impl Tally {
             accepted: 0,
             confirmed: 0,
             refused: Counts::new(),
+            out_of_stock_sent: None,
             lost: 0,
             parked: 0,
             failed: Counts::new(),
@@ -62,19 +90,23 @@ impl Tally {
             retries_connection: 0,
             retries_busy: 0,
             tracking_ids: Vec::new(),
-            acknowledged: Latency::new(),
-            outcome: Latency::new(),
-            settled: Latency::new(),
+            purchases: Stage::new(),
+            hold_requests: Stage::new(),
+            holds: HoldCounts::new(),
             last_answer: Duration::ZERO,
-            last_outcome: Duration::ZERO,
             last_confirmed: Duration::ZERO,
             last_decided_at: None,
         }
     }
 
+    /// Where the first requests of such buyers are counted.
+    pub(crate) fn stage(&mut self, intent: Intent) -> &mut Stage {
+        if intent.holds() { &mut self.hold_requests } else { &mut self.purchases }
+    }
+
     /// A buyer got an answer to a request first sent at `sent`.
-    pub(crate) fn answered(&mut self, sent: Instant) {
-        self.acknowledged.record(sent.elapsed());
+    pub(crate) fn answered(&mut self, intent: Intent, sent: Instant) {
+        self.stage(intent).acknowledged.record(sent.elapsed());
         self.last_answer = self.began.elapsed();
     }
 
@@ -88,20 +120,56 @@ impl Tally {
         self.tracking_ids.push(tracking_id.as_u128());
     }
 
-    /// A buyer learned the outcome of a request first sent at `sent`.
-    pub(crate) fn decided(&mut self, fate: Fate, sent: Instant, decided_at: Option<DateTime<Utc>>) {
+    /// A buyer learned the outcome of the first request; gives what is left to do with a hold.
+    pub(crate) fn decided(&mut self, intent: Intent, outcome: Outcome) -> Option<Errand> {
+        let Outcome { buyer, id, fate, sent, decided_at } = outcome;
+        let mut errand = None;
         match fate {
-            Fate::Confirmed => {
-                self.confirmed += 1;
-                self.last_confirmed = self.began.elapsed();
+            Fate::Confirmed if !intent.holds() => {
+                self.sold(Instant::now());
                 self.last_decided_at = self.last_decided_at.max(decided_at);
             }
-            Fate::Refused(reason) => count(&mut self.refused, reason),
+            Fate::Held(Some(term)) if intent.holds() => {
+                let is_abandoned = intent == Intent::HoldAndAbandon;
+                let granted = Granted { buyer, sent, term, is_abandoned };
+                let safe_until = self.holds.granted(&granted);
+                let act = match intent {
+                    Intent::HoldAndCheckOut => Some(Act::CheckOut),
+                    Intent::HoldAndCancel => Some(Act::Cancel),
+                    Intent::Buy | Intent::HoldAndAbandon => None,
+                };
+                errand = act.map(|act| Errand { act, buyer, reservation: id, safe_until });
+            }
+            Fate::Confirmed => return self.wrong("SOLD_NOT_HELD"),
+            Fate::Held(None) => return self.wrong("HELD_WITHOUT_DEADLINE"),
+            Fate::Held(Some(_)) => return self.wrong("HELD_NOT_SOLD"),
+            Fate::Refused(reason) => {
+                if reason == OUT_OF_STOCK {
+                    self.out_of_stock_sent = self.out_of_stock_sent.max(Some(sent));
+                }
+                count(&mut self.refused, reason);
+            }
             Fate::Parked => self.parked += 1,
-            Fate::Undecided => return,
+            Fate::Undecided => return None,
         }
-        self.outcome.record(sent.elapsed());
-        self.last_outcome = self.began.elapsed();
+        let last_outcome = self.began.elapsed();
+        let stage = self.stage(intent);
+        stage.outcome.record(sent.elapsed());
+        stage.last_outcome = last_outcome;
+        errand
+    }
+
+    /// A buyer has the goods.
+    pub(crate) fn sold(&mut self, now: Instant) {
+        self.confirmed += 1;
+        self.last_confirmed = now - self.began;
+        self.holds.promises.sold(now);
+    }
+
+    /// Not what was asked for.
+    fn wrong(&mut self, what: &str) -> Option<Errand> {
+        self.failed(what.to_owned());
+        None
     }
 
     pub(crate) fn failed(&mut self, last_heard: String) {
@@ -116,6 +184,12 @@ impl Tally {
             + self.parked
             + sum(&self.failed)
             + self.unknown
+            + self.holds.ended()
+    }
+
+    /// From the first request to the last outcome of a purchase or hold.
+    pub(crate) fn last_outcome(&self) -> Duration {
+        self.purchases.last_outcome.max(self.hold_requests.last_outcome)
     }
 
     /// Tracking IDs given to more than one buyer: how often too many.
@@ -125,7 +199,7 @@ impl Tally {
     }
 }
 
-fn count(counts: &mut Counts, word: String) {
+pub(crate) fn count(counts: &mut Counts, word: String) {
     *counts.entry(word).or_default() += 1;
 }
 
@@ -133,39 +207,14 @@ pub(crate) fn sum(counts: &Counts) -> u64 {
     counts.values().sum()
 }
 
+/// A rate; 0 where no time has passed.
+pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { (count as f64 / time.as_secs_f64()).round() }
+}
+
 /// Milliseconds, to the microsecond.
 pub(crate) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// A distribution of times.
-#[derive(Debug)]
-pub(crate) struct Latency(Option<Histogram<u64>>);
-
-impl Latency {
-    fn new() -> Self {
-        Self(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).ok())
-    }
-
-    pub(crate) fn record(&mut self, took: Duration) {
-        self.record_us(took.as_micros() as u64);
-    }
-
-    pub(crate) fn record_us(&mut self, took_us: u64) {
-        if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(took_us.max(1));
-        }
-    }
-
-    pub(crate) fn len(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::len)
-    }
-
-    /// The values at `percentiles` in milliseconds; `None` when nothing was recorded.
-    pub(crate) fn at<const N: usize>(&self, percentiles: [f64; N]) -> Option<[f64; N]> {
-        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
-        Some(percentiles.map(|p| histogram.value_at_quantile(p / 100.0) as f64 / 1000.0))
-    }
 }
 
 #[cfg(test)]
@@ -179,16 +228,5 @@ mod tests {
             tally.accepted(Uuid::from_u128(id));
         }
         assert_eq!(tally.duplicates(), 2);
-    }
-
-    #[test]
-    fn percentiles_are_milliseconds() {
-        let mut latency = Latency::new();
-        assert_eq!(latency.at([50.0]), None);
-        for ms in 1..=100 {
-            latency.record(Duration::from_millis(ms));
-        }
-        let [p50, max] = latency.at([50.0, 100.0]).unwrap();
-        assert!((p50 - 50.0).abs() < 0.1 && (max - 100.0).abs() < 0.2, "{p50} {max}");
     }
 }

@@ -1,13 +1,16 @@
 //! Whether a report is as it must be.
 
+use crate::holds::findings::Findings;
 use crate::plan::Plan;
 use crate::report::Report;
 
 /// Everything that must not be.
 pub(crate) fn problems(report: &Report, plan: &Plan, ended: u64) -> Vec<String> {
     let ledger = &report.ledger;
-    // Who does not know whether they bought may have bought.
-    let may_have_bought = plan.units(report.unknown + report.repeated_unsafely);
+    // Who does not know whether they bought may have bought; so may whose payment is not known yet.
+    let holds = report.holds.as_ref();
+    let at_checkout = holds.map_or(0, |holds| holds.pending + holds.in_doubt);
+    let may_have_bought = plan.units(report.unknown + report.repeated_unsafely + at_checkout);
     let unaccounted = plan.buyers.abs_diff(ended);
     let found = [
         (report.lost > 0, format!("{} accepted purchases were lost", report.lost)),
@@ -48,7 +51,7 @@ pub(crate) fn problems(report: &Report, plan: &Plan, ended: u64) -> Vec<String> 
         ),
         (
             plan.at_half.is_some() && report.strike.is_none(),
-            "half of the stock was never sold, so --at-half did not strike".into(),
+            "half of the stock was never sold or held, so --at-half did not strike".into(),
         ),
         (
             report.strike.as_ref().is_some_and(|strike| strike.exit_code != Some(0)),
@@ -59,5 +62,10 @@ pub(crate) fn problems(report: &Report, plan: &Plan, ended: u64) -> Vec<String> 
             format!("{unaccounted} buyers are unaccounted for: a fault of this program"),
         ),
     ];
-    found.into_iter().filter_map(|(is_so, sentence)| is_so.then_some(sentence)).collect()
+    let of_holds = holds.into_iter().flat_map(Findings::problems);
+    found
+        .into_iter()
+        .chain(of_holds)
+        .filter_map(|(is_so, sentence)| is_so.then_some(sentence))
+        .collect()
 }

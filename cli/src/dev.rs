@@ -8,6 +8,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use shared::adapters::family;
 use shared::config::Config;
+use shared::ports::Ports;
 use shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
 
@@ -26,11 +27,14 @@ pub(crate) async fn run(options: Dev, mut config: Config) -> Result<ExitCode> {
     let listener = TcpListener::bind(addr)
         .await
         .with_context(|| format!("cannot listen on {addr}; choose another with --addr"))?;
-    let ports = family::embedded();
+    let payments = family::payments(&config.payments);
+    let ports = Ports { payments, ..family::embedded() };
     seed::seed(&*ports.ledger).await?;
     if config.admin.api_key.expose_secret().is_empty() {
         config.admin.api_key = format!("{:032x}", rand::random::<u128>()).into();
     }
+    // In this process there is nobody to listen.
+    config.events.enabled = false;
     greet(listener.local_addr()?, config.admin.api_key.expose_secret());
 
     let stop = shutdown::on_signal()?;

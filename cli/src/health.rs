@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Health) -> anyhow::Result<ExitCode> {
 
 async fn ask(options: &Health) -> anyhow::Result<u16> {
     let target = Target::resolve(&options.url).await?;
-    let request = Request { method: "GET", path: "", header: None, body: b"" };
+    let request = Request { method: "GET", path: "", headers: &[], body: b"" };
     let mut line = Line::new([target].into(), 0);
     let answer = line.call(&request, Duration::from_secs(options.timeout_s)).await?;
     Ok(answer.status)

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use loadgen::{Mode, Plan};
+use loadgen::{Holds, Mode, Plan};
 
 /// What kind of load.
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,20 @@ pub(crate) struct Stampede {
     /// Units each buyer wants
     #[arg(long, default_value_t = 1)]
     quantity: i64,
+    /// Share of buyers, 0 to 1, who place a hold instead of buying
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    hold: f64,
+    /// Share of holders, 0 to 1, who check out; the default is all who don't abandon the hold. Who
+    /// does neither cancels
+    #[arg(long, value_name = "SHARE", requires = "hold")]
+    checkout: Option<f64>,
+    /// Share of holders, 0 to 1, who do nothing more: the hold runs out
+    #[arg(long, value_name = "SHARE", requires = "hold", default_value_t = 0.0)]
+    abandon: f64,
+    /// How long after the crowd holds may take to run out and come back; 0 doesn't wait. The default
+    /// is until 10 s after the last of their deadlines
+    #[arg(long, value_name = "S", alias = "expiry-wait", requires = "hold")]
+    expiry_wait_s: Option<u64>,
     /// Keep-alive connections, each with one request under way at a time
     #[arg(long, default_value_t = 256)]
     connections: usize,
@@ -55,7 +69,7 @@ pub(crate) struct Stampede {
     /// Every buyer must have a definite answer within this time
     #[arg(long, default_value_t = 120)]
     timeout_s: u64,
-    /// Run a shell command, once, when half of the stock is sold; `$DOORBUSTER_SOLD` is the count
+    /// Run a shell command, once, when half of the stock is sold or held; `$DOORBUSTER_SOLD` is the count
     #[arg(long, value_name = "COMMAND")]
     at_half: Option<String>,
     /// Print one JSON object
@@ -74,6 +88,12 @@ impl Stampede {
             buyers: self.buyers,
             stock: self.stock,
             quantity: self.quantity,
+            holds: Holds {
+                hold: self.hold,
+                checkout: self.checkout.unwrap_or(1.0 - self.abandon.clamp(0.0, 1.0)),
+                abandon: self.abandon,
+                expiry_wait: self.expiry_wait_s.map(Duration::from_secs),
+            },
             connections: self.connections,
             api_key: self.api_key.filter(|key| !key.is_empty()),
             keys: !self.no_keys,

@@ -10,7 +10,7 @@ use shared::adapters::embedded::EmbeddedBus;
 use shared::adapters::rabbitmq::{Broker, RabbitBus};
 use shared::domain::testing::id;
 use shared::domain::{Counts, Order, ProductId, StockLevel, Timestamp};
-use shared::ports::{BusError, BusMessage, EventBus, Heartbeat, StockUpdate, Subscription};
+use shared::ports::{BusError, BusMessage, Event, EventBus, Heartbeat, StockUpdate, Subscription};
 use shared::testing::Family::{self, Embedded, Real};
 use shared::testing::eventually;
 use shared::testing::rabbitmq::Vhost;
@@ -49,6 +49,11 @@ fn outcome(n: u128) -> BusMessage {
     BusMessage::Outcomes(vec![Arc::new(Order::queued(id(n))), Arc::new(Order::parked(id(n + 1)))])
 }
 
+fn event() -> BusMessage {
+    let at = Timestamp::from_millis(5_000);
+    BusMessage::Event(Event { id: "1".into(), name: "stock.low", at, body: "{}".into() })
+}
+
 /// The next message, if it comes within ten seconds.
 async fn next(subscription: &mut dyn Subscription) -> Result<BusMessage, BusError> {
     timeout(Duration::from_secs(10), subscription.next()).await.expect("a message")
@@ -77,6 +82,28 @@ async fn every_subscriber_gets_every_message_of_both_fanouts(
 
 #[rstest]
 #[tokio::test]
+async fn events_are_not_for_the_boards(#[values(Real, Embedded)] family: Family) {
+    let bus = bus(family).await;
+    let mut subscription = bus.subscribe().await.unwrap();
+    bus.publish(&[event(), stock(1)]).await.unwrap();
+    bus.publish(&[event()]).await.unwrap();
+    bus.publish(&[stock(2)]).await.unwrap();
+    for version in 1..=2 {
+        assert_eq!(next(&mut *subscription).await.unwrap(), stock(version));
+    }
+}
+
+#[tokio::test]
+async fn the_embedded_bus_shows_events_to_who_asks() {
+    let bus = EmbeddedBus::default();
+    let mut events = bus.events();
+    bus.publish(&[stock(1), event()]).await.unwrap();
+    assert_eq!(events.try_recv().map(BusMessage::Event), Ok(event()));
+    assert!(events.try_recv().is_err());
+}
+
+#[rstest]
+#[tokio::test]
 async fn each_fanout_keeps_its_order(#[values(Real, Embedded)] family: Family) {
     let bus = bus(family).await;
     let mut subscription = bus.subscribe().await.unwrap();
@@ -88,6 +115,7 @@ async fn each_fanout_keeps_its_order(#[values(Real, Embedded)] family: Family) {
         match next(&mut *subscription).await.unwrap() {
             message @ BusMessage::Stock(_) => levels.push(message),
             message @ BusMessage::Outcomes(_) => outcomes.push(message),
+            BusMessage::Event(event) => panic!("not for the boards: {event:?}"),
         }
     }
     assert_eq!(levels, (0..100).map(stock).collect::<Vec<_>>());

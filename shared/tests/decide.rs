@@ -211,7 +211,7 @@ proptest! {
         for (purchase, settled) in purchases.iter().zip(&settled) {
             let stored = &orders[&purchase.id];
             match settled {
-                Settled::Order(order) => prop_assert_eq!(order, stored),
+                Settled::Order(order) => prop_assert_eq!(&**order, stored),
                 Settled::Collision => {
                     let terms = stored.terms.as_ref().unwrap();
                     prop_assert!(!terms.same_request(&purchase.terms));

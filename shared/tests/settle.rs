@@ -103,6 +103,7 @@ async fn settler(gate: Arc<dyn StockGate>) -> (Settler, Ports) {
         bus: Arc::clone(&ports.bus),
         queue: Arc::clone(&ports.queue),
         ledger: Arc::clone(&ports.ledger),
+        events: None,
     };
     let (relay, _) = Relay::start(payer);
     let settler = Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay);

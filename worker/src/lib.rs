@@ -5,6 +5,7 @@
 
 mod backoff;
 mod consume;
+mod deadlines;
 mod gather;
 mod heartbeat;
 mod isolate;

@@ -1,8 +1,9 @@
-//! The worker: consumers, heartbeat, sweep and rescue, until told to stop.
+//! The worker: consumers, heartbeat, deadlines, sweep and rescue, until told to stop.
 
 use std::sync::Arc;
 
 use shared::config::Config;
+use shared::pipeline::events::Events;
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::{Payer, Relay};
 use shared::pipeline::settle::Settler;
@@ -12,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::consume::Consumer;
-use crate::{heartbeat, rescue, sweep};
+use crate::{deadlines, heartbeat, rescue, sweep};
 
 /// Works until `shutdown`, then finishes the batches in hand, acknowledges them, pays what is in
 /// line for announcement, and returns.
@@ -23,11 +24,16 @@ pub async fn run(ports: Ports, config: &Config, shutdown: CancellationToken) {
         bus: Arc::clone(&ports.bus),
         queue: Arc::clone(&ports.queue),
         ledger: Arc::clone(&ports.ledger),
+        events: Events::from_config(&config.events),
     };
     let (relay, relaying) = Relay::start(payer.clone());
     let rooms = TaskTracker::new();
     rooms.spawn(until(shutdown.clone(), heartbeat::beat(ports.clone(), config.worker.heartbeat)));
     rooms.spawn(until(shutdown.clone(), sweep::sweep(payer, config.worker.sweep)));
+    let holds = deadlines::end_holds(Arc::clone(&ports.ledger), relay.clone());
+    rooms.spawn(until(shutdown.clone(), holds));
+    let phases = deadlines::announce_phases(Arc::clone(&ports.ledger), relay.clone());
+    rooms.spawn(until(shutdown.clone(), phases));
 
     // Without the key nothing can be told from a forgery: purchases wait in the queue meanwhile.
     let key_known = keys.fetch(&*ports.ledger);

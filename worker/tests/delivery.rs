@@ -73,11 +73,11 @@ async fn one_poisoned_purchase_is_parked_and_costs_its_neighbours_nothing() {
 #[tokio::test]
 async fn in_an_outage_the_batch_waits_in_hand() {
     let world = World::start().await;
-    world.ledger.outage(true);
+    world.ledger.guard.outage(true);
     let purchase = world.purchase("u-1", 1);
     world.publish(std::slice::from_ref(&purchase)).await;
-    world.ledger.was_asked_again().await;
-    world.ledger.outage(false);
+    world.ledger.guard.was_asked_again().await;
+    world.ledger.guard.outage(false);
     let orders = world.decided(std::slice::from_ref(&purchase)).await;
     assert_eq!(orders[0].status, Status::Confirmed);
     world.stop().await;
@@ -88,11 +88,11 @@ async fn in_an_outage_the_batch_waits_in_hand() {
 #[tokio::test]
 async fn a_worker_that_stops_in_an_outage_gives_its_batch_back() {
     let world = World::start().await;
-    world.ledger.outage(true);
+    world.ledger.guard.outage(true);
     let purchase = world.purchase("u-1", 1);
     world.publish(std::slice::from_ref(&purchase)).await;
-    world.ledger.was_asked_again().await;
+    world.ledger.guard.was_asked_again().await;
     world.stop().await;
-    world.ledger.outage(false);
+    world.ledger.guard.outage(false);
     assert_eq!(world.ports.queue.status().await.unwrap().depth, 1);
 }

@@ -39,6 +39,16 @@ pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
+/// The client would rather have a 202 (RFC 7240, section 4.1).
+pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
+    headers.get_all("prefer").iter().any(|value| {
+        let preferences = value.to_str().unwrap_or_default().split(',');
+        preferences
+            .filter_map(|preference| preference.split(';').next())
+            .any(|name| name.trim().eq_ignore_ascii_case("respond-async"))
+    })
+}
+
 /// Whole seconds, cut to [`WAIT_S_MAX`].
 pub(super) fn wait_of(text: &str) -> Option<Duration> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

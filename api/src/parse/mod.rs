@@ -2,6 +2,7 @@
 //! there is nothing left to check.
 
 mod body;
+mod checkout;
 mod fields;
 mod headers;
 mod path;
@@ -9,15 +10,19 @@ mod product;
 mod purchase;
 mod query;
 mod raw;
+mod sale;
+pub mod sale_schema;
 pub mod schema;
 mod tracking_ids;
 
 pub use body::JsonBody;
+pub use checkout::{CheckoutForm, PaymentEvent, SignedWebhook};
 pub use fields::Fields;
-pub use path::{ProductPath, TrackingPath};
+pub use path::{Actor, ProductPath, SalePath, TrackingPath};
 pub use product::{ChangeForm, new_product, restock};
 pub use purchase::{BuyForm, PurchaseForm};
-pub use query::{Page, Wait};
+pub use query::{OrderPage, Page, SalePage, Wait};
+pub use sale::{NewSaleForm, SaleChangeForm};
 pub use tracking_ids::TrackingIds;
 
 /// Longest wait for an outcome, in seconds; longer ones are cut to it.

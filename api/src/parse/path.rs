@@ -2,8 +2,9 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use shared::domain::{ProductId, ProductRef, Sku, TrackingId};
+use shared::domain::{ProductId, ProductRef, SaleId, Sku, TrackingId, UserId};
 
+use super::headers;
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
 
@@ -20,18 +21,38 @@ impl FromRequestParts<Shared> for ProductPath {
     }
 }
 
-/// `{trackingId}`.
+/// `{trackingId}`, or the same ID by another name.
 #[derive(Debug)]
 pub struct TrackingPath(pub TrackingId);
+
+/// The names of a tracking ID in paths.
+const ID_NAMES: [&str; 3] = ["trackingId", "orderId", "reservationId"];
 
 impl FromRequestParts<Shared> for TrackingPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let text = segment(parts, app, "trackingId").await?;
-        text.parse().map(Self).map_err(|error: shared::domain::tracking::InvalidTrackingId| {
-            Faults::one("trackingId", error.to_string()).into()
-        })
+        let params = RawPathParams::from_request_parts(parts, app).await;
+        let found = params.ok().and_then(|params| {
+            let id = params.iter().find(|(name, _)| ID_NAMES.contains(name));
+            id.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        });
+        let (name, text) =
+            found.ok_or_else(|| Faults::one("trackingId", "must be UTF-8, percent-encoded"))?;
+        let id = text.parse::<TrackingId>();
+        id.map(Self).map_err(|error| Faults::one(name, error.to_string()).into())
+    }
+}
+
+/// Who acts, where `X-User-Id` says it: an order of somebody else's is then left alone.
+#[derive(Debug)]
+pub struct Actor(pub Option<UserId>);
+
+impl FromRequestParts<Shared> for Actor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        Ok(Self(headers::user_id(&parts.headers)?))
     }
 }
 
@@ -43,12 +64,30 @@ fn product(text: &str) -> Result<ProductRef, &'static str> {
     Sku::parse(text).map(ProductRef::Sku).map_err(|error| error.0)
 }
 
-async fn segment(parts: &mut Parts, app: &Shared, name: &'static str) -> Result<String, Problem> {
+pub(super) async fn segment(
+    parts: &mut Parts,
+    app: &Shared,
+    name: &'static str,
+) -> Result<String, Problem> {
     let params = RawPathParams::from_request_parts(parts, app).await;
     let found = params.ok().and_then(|params| {
         params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     });
     found.ok_or_else(|| Faults::one(name, "must be UTF-8, percent-encoded").into())
+}
+
+/// `{id}` of a sale.
+#[derive(Debug)]
+pub struct SalePath(pub SaleId);
+
+impl FromRequestParts<Shared> for SalePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let number = segment(parts, app, "id").await?.parse().ok();
+        let id = number.filter(|number: &i64| *number > 0).map(SaleId);
+        id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::Fields;
 use crate::problem::Faults;
 
 /// Units of one product at most, so that no sum of them can overflow.
-const UNITS_MAX: i64 = 1_000_000_000;
+pub(super) const UNITS_MAX: i64 = 1_000_000_000;
 const NAME_BYTES_MAX: usize = 200;
 const DESCRIPTION_BYTES_MAX: usize = 4_000;
 const CATEGORY_BYTES_MAX: usize = 100;
@@ -126,7 +126,11 @@ fn image_url(fields: &mut Fields) -> Option<String> {
     fields.wrong("imageUrl", "must begin with https://, http:// or /")
 }
 
-fn price(fields: &mut Fields, name: &'static str, currency: Option<Currency>) -> Option<Money> {
+pub(super) fn price(
+    fields: &mut Fields,
+    name: &'static str,
+    currency: Option<Currency>,
+) -> Option<Money> {
     let Value::String(text) = fields.value(name)? else {
         return fields.wrong(name, "must be a decimal string such as \"19.99\"");
     };
@@ -136,14 +140,14 @@ fn price(fields: &mut Fields, name: &'static str, currency: Option<Currency>) ->
 
 /// `Some(None)` where the field is null: no limit.
 #[allow(clippy::option_option)] // Not given, given as null, given: three different wishes.
-fn per_user_limit(fields: &mut Fields) -> Option<Option<u32>> {
+pub(super) fn per_user_limit(fields: &mut Fields) -> Option<Option<u32>> {
     if fields.has("perUserLimit") && fields.value("perUserLimit").is_none() {
         return Some(None);
     }
     fields.integer("perUserLimit", 1..=UNITS_MAX).map(|limit| Some(limit as u32))
 }
 
-fn parsed<T, E: std::fmt::Display>(
+pub(super) fn parsed<T, E: std::fmt::Display>(
     fields: &mut Fields,
     name: &'static str,
     result: Result<T, E>,

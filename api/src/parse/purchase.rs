@@ -2,8 +2,8 @@
 //! read a second time, to list every fault.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use shared::domain::{Kind, ProductId, ProductRef, Quantity, Sku, UserId};
-use shared::pipeline::admit;
+use shared::domain::{ProductId, ProductRef, Quantity, SaleId, Sku, UserId};
+use shared::pipeline::admit::{self, Item, Want};
 
 use super::body;
 use super::fields::Fields;
@@ -21,6 +21,8 @@ pub struct PurchaseForm {
     pub request: admit::Request,
     /// How long the client would wait for the outcome.
     pub wait: Wait,
+    /// The client would rather have a 202.
+    pub respond_async: bool,
 }
 
 impl FromRequest<Shared> for PurchaseForm {
@@ -31,12 +33,13 @@ impl FromRequest<Shared> for PurchaseForm {
         let wait = Wait::from_request_parts(&mut parts, app).await?;
         let key = headers::idempotency_key(&parts.headers);
         let traceparent = headers::traceparent(&parts.headers);
+        let respond_async = headers::prefers_async(&parts.headers);
         let body = body::read(Request::from_parts(parts, body), app, 1).await?;
-        let (Named { product, quantity, user_id }, key) =
+        let (Named { item, quantity, user_id }, key) =
             both(named(&body, app.limits.quantity_max.get()), key)?;
-        let kind = Kind::Buy;
-        let request = admit::Request { product, quantity, user_id, kind, key, traceparent };
-        Ok(Self { request, wait })
+        let want = Want::Buy;
+        let request = admit::Request { item, quantity, user_id, want, key, traceparent };
+        Ok(Self { request, wait, respond_async })
     }
 }
 
@@ -62,15 +65,15 @@ impl FromRequest<Shared> for BuyForm {
             (None, None) => Err(Faults::one("userId", "is missing, and X-User-Id too")),
         });
         let (user_id, key) = both(user_id, key)?;
-        let (quantity, kind) = (Quantity::ONE, Kind::Buy);
-        Ok(Self(admit::Request { product, quantity, user_id, kind, key, traceparent }))
+        let (quantity, want, item) = (Quantity::ONE, Want::Buy, Item::Product(product));
+        Ok(Self(admit::Request { item, quantity, user_id, want, key, traceparent }))
     }
 }
 
 /// What a body names.
 #[derive(Debug, PartialEq, Eq)]
 struct Named {
-    product: ProductRef,
+    item: Item,
     quantity: Quantity,
     user_id: UserId,
 }
@@ -98,7 +101,7 @@ fn named(body: &str, quantity_max: u32) -> Result<Named, Faults> {
 
 /// What the types alone cannot say.
 fn check(raw: RawPurchase<'_>, mut faults: Faults, quantity_max: u32) -> Result<Named, Faults> {
-    let product = product(&raw, &mut faults);
+    let item = item(&raw, &mut faults);
     let quantity = raw.quantity.and_then(|units| {
         let quantity = Quantity::parse(units, quantity_max);
         if quantity.is_none() {
@@ -109,9 +112,9 @@ fn check(raw: RawPurchase<'_>, mut faults: Faults, quantity_max: u32) -> Result<
     let user_id = raw.user_id.and_then(|user| {
         UserId::parse(&*user.0).map_err(|error| faults.note("userId", error.0)).ok()
     });
-    match (product, quantity, user_id) {
-        (Some(product), Some(quantity), Some(user_id)) if faults.all().is_empty() => {
-            Ok(Named { product, quantity, user_id })
+    match (item, quantity, user_id) {
+        (Some(item), Some(quantity), Some(user_id)) if faults.all().is_empty() => {
+            Ok(Named { item, quantity, user_id })
         }
         (_, quantity, user_id) => {
             if quantity.is_none() {
@@ -125,8 +128,27 @@ fn check(raw: RawPurchase<'_>, mut faults: Faults, quantity_max: u32) -> Result<
     }
 }
 
+/// A product, or the sale that stands for it.
+fn item(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<Item> {
+    if faults.of("flashSaleId") {
+        return None;
+    }
+    match raw.flash_sale_id {
+        None => product(raw, faults).map(Item::Product),
+        Some(_) if raw.product_id.is_some() || raw.sku.is_some() || raw.sku_id.is_some() => {
+            faults.note("flashSaleId", "stands for the product: give one or the other");
+            None
+        }
+        Some(id @ 1..) => Some(Item::Sale(SaleId(id))),
+        Some(_) => {
+            faults.note("flashSaleId", "must be a positive integer");
+            None
+        }
+    }
+}
+
 /// Exactly one of `productId` and `sku`; `skuId` is read as `sku`.
-fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<ProductRef> {
+pub(super) fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<ProductRef> {
     const ONE_OF: &str = "exactly one of productId and sku (or skuId) must be given";
     if ["productId", "sku", "skuId"].iter().any(|name| faults.of(name)) {
         return None;
@@ -191,7 +213,7 @@ mod tests {
             r#"{"skuId":"A-1","sku":"A\u002d1","productId":null,"quantity":1,"userId":"u"}"#,
         ] {
             let product = ProductRef::Sku(Sku::parse("A-1").unwrap());
-            assert_eq!(named(body, 100).unwrap().product, product, "{body}");
+            assert_eq!(named(body, 100).unwrap().item, Item::Product(product), "{body}");
         }
     }
 

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use shared::domain::ProductId;
+use shared::domain::{Phase, ProductId, SaleId, Status, UserId};
+use shared::ports::{OrderQuery, SaleQuery};
 
-use super::headers;
+use super::{headers, path};
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
 
-/// Products in a page where the client does not say.
+/// Products or orders in a page where the client does not say.
 const PAGE_DEFAULT: usize = 50;
-/// Products in a page at most.
+/// Products or orders in a page at most.
 const PAGE_MAX: usize = 200;
 
 /// How long the answer is held back for an outcome: `?wait=`, else `Prefer: wait=`.
@@ -53,14 +54,7 @@ impl FromRequestParts<Shared> for Page {
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
         let parameters = parameters(parts)?;
         let mut faults = Faults::default();
-        let limit = match parameters.get("limit").map(str::parse) {
-            None => PAGE_DEFAULT,
-            Some(Ok(limit @ 1..=PAGE_MAX)) => limit,
-            Some(_) => {
-                faults.note("limit", format!("must be an integer from 1 to {PAGE_MAX}"));
-                PAGE_DEFAULT
-            }
-        };
+        let limit = limit(&parameters, &mut faults);
         let after = match parameters.get("after").map(str::parse) {
             None => 0,
             Some(Ok(after @ 0..)) => after,
@@ -70,6 +64,57 @@ impl FromRequestParts<Shared> for Page {
             }
         };
         faults.or(Some(Self { limit, after: ProductId(after) })).map_err(Problem::from)
+    }
+}
+
+/// A page of a user's orders: `?limit=` of them issued before `?after=`. The user is named by the
+/// path or by `?userId=`.
+#[derive(Debug)]
+pub struct OrderPage(pub OrderQuery);
+
+impl FromRequestParts<Shared> for OrderPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let in_path = path::segment(parts, app, "userId").await.ok();
+        let parameters = parameters(parts)?;
+        let mut faults = Faults::default();
+        let user = in_path.as_deref().or_else(|| parameters.get("userId"));
+        let user_id = user.and_then(|text| {
+            UserId::parse(text).map_err(|error| faults.note("userId", error.0)).ok()
+        });
+        if user.is_none() {
+            faults.note_missing("userId");
+        }
+        let status = parameters.get("status").and_then(|name| {
+            let status = Status::from_name(&name.to_ascii_uppercase());
+            if status.is_none() {
+                let names: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
+                faults.note("status", format!("must be one of {}", names.join(", ")));
+            }
+            status
+        });
+        let after = parameters.get("after").and_then(|text| {
+            let after = text.parse().ok();
+            if after.is_none() {
+                faults.note("after", "must be the ID of an order");
+            }
+            after
+        });
+        let limit = limit(&parameters, &mut faults);
+        let query = user_id.map(|user_id| OrderQuery { user_id, status, after, limit });
+        Ok(Self(faults.or(query)?))
+    }
+}
+
+fn limit(parameters: &Parameters, faults: &mut Faults) -> usize {
+    match parameters.get("limit").map(str::parse) {
+        None => PAGE_DEFAULT,
+        Some(Ok(limit @ 1..=PAGE_MAX)) => limit,
+        Some(_) => {
+            faults.note("limit", format!("must be an integer from 1 to {PAGE_MAX}"));
+            PAGE_DEFAULT
+        }
     }
 }
 
@@ -90,4 +135,36 @@ fn parameters(parts: &Parts) -> Result<Parameters, Faults> {
     query
         .map(|Query(pairs)| Parameters(pairs))
         .map_err(|_| Faults::one("query", "must be percent-encoded UTF-8"))
+}
+
+/// A page of sales: `?limit=` of those in phase `?status=` with numbers above `?after=`.
+#[derive(Debug, Clone)]
+pub struct SalePage(pub SaleQuery);
+
+impl FromRequestParts<Shared> for SalePage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let parameters = parameters(parts)?;
+        let mut faults = Faults::default();
+        let phase = parameters.get("status").and_then(|name| {
+            let phase = Phase::ALL.into_iter().find(|phase| phase.as_str() == name);
+            if phase.is_none() {
+                let names = Phase::ALL.map(Phase::as_str).join(", ");
+                faults.note("status", format!("must be one of {names}"));
+            }
+            phase
+        });
+        let limit = limit(&parameters, &mut faults);
+        let after = match parameters.get("after").map(str::parse) {
+            None => 0,
+            Some(Ok(after @ 0..)) => after,
+            Some(_) => {
+                faults.note("after", "must be the number of a sale");
+                0
+            }
+        };
+        let query = SaleQuery { phase, after: SaleId(after), limit };
+        faults.or(Some(Self(query))).map_err(Problem::from)
+    }
 }

@@ -17,6 +17,7 @@ pub(super) struct RawPurchase<'a> {
     pub(super) sku: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) sku_id: Option<Text<'a>>,
+    pub(super) flash_sale_id: Option<i64>,
     pub(super) quantity: Option<i64>,
     #[serde(borrow)]
     pub(super) user_id: Option<User<'a>>,
@@ -35,19 +36,20 @@ impl RawPurchase<'static> {
     /// The same, field by field, noting what is wrong.
     pub(super) fn slow(fields: &mut Fields, quantity_max: u32) -> Self {
         Self {
-            product_id: product_id(fields),
+            product_id: positive(fields, "productId"),
             sku: sku(fields, "sku"),
             sku_id: sku(fields, "skuId"),
+            flash_sale_id: positive(fields, "flashSaleId"),
             quantity: fields.integer("quantity", 1..=i64::from(quantity_max)),
             user_id: user_id(fields),
         }
     }
 }
 
-fn product_id(fields: &mut Fields) -> Option<i64> {
-    match fields.value("productId")?.as_i64() {
+fn positive(fields: &mut Fields, name: &'static str) -> Option<i64> {
+    match fields.value(name)?.as_i64() {
         Some(number) => Some(number),
-        None => fields.wrong("productId", "must be a positive integer"),
+        None => fields.wrong(name, "must be a positive integer"),
     }
 }
 

@@ -5,8 +5,8 @@
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// What to buy, how many of it, for whom. Exactly one of `productId` and `sku` (or `skuId`) names
-/// the product.
+/// What to buy, how many of it, for whom. Exactly one of `productId`, `sku` (or `skuId`) and
+/// `flashSaleId` names the product.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct PurchaseBody {
@@ -18,12 +18,46 @@ pub struct PurchaseBody {
     sku: Option<String>,
     /// Another name of `sku`.
     sku_id: Option<String>,
+    /// A sale, which stands for its product.
+    #[schema(minimum = 1)]
+    flash_sale_id: Option<i64>,
     /// Units, up to the configured maximum.
     #[schema(minimum = 1, maximum = 100, example = 1)]
     quantity: u32,
     /// The buyer: a string, or an integer that stands for its digits.
     #[schema(value_type = String, max_length = 128, example = "u-1")]
     user_id: Value,
+}
+
+/// How a hold is paid.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CheckoutBody {
+    /// The hold.
+    reservation_id: uuid::Uuid,
+    /// The payment provider's transaction. With the simulated provider its beginning says how it
+    /// ends: `decline`, `slow`, `never`, `error`, else approved.
+    #[schema(max_length = 255, example = "t-1")]
+    payment_transaction_id: String,
+    /// The means of payment, as the shop calls it.
+    #[schema(max_length = 50, example = "card")]
+    payment_method: Option<String>,
+    /// Where to ship: any object or text.
+    shipping_address: Option<Value>,
+}
+
+/// What a payment provider tells. Other types are answered with success and left alone.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct WebhookBody {
+    /// `payment.succeeded` or `payment.failed`.
+    #[schema(example = "payment.succeeded")]
+    r#type: String,
+    /// The order.
+    order_id: uuid::Uuid,
+    /// The payment provider's transaction.
+    #[schema(max_length = 255, example = "t-1")]
+    payment_transaction_id: String,
 }
 
 /// The buyer, where neither a token nor `X-User-Id` names them.

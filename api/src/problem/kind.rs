@@ -33,8 +33,17 @@ kinds! {
     FORBIDDEN = FORBIDDEN, "These credentials do not allow it";
     NOT_FOUND = NOT_FOUND, "There is nothing at this path";
     PURCHASE_NOT_FOUND = NOT_FOUND, "This tracking ID was never issued";
+    SALE_NOT_FOUND = NOT_FOUND, "There is no such sale";
+    ORDER_NOT_FOUND = NOT_FOUND, "There is no such order";
+    RESERVATION_NOT_FOUND = NOT_FOUND, "There is no such reservation";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "The path does not support this method";
     REQUEST_TIMEOUT = REQUEST_TIMEOUT, "The request body did not arrive in time";
+    PAYMENT_DECLINED = PAYMENT_REQUIRED, "The payment was declined";
+    INVALID_TRANSITION = CONFLICT, "The order does not allow it where it stands";
+    RESERVATION_EXPIRED = CONFLICT, "The hold has expired";
+    SALE_OVERLAP = CONFLICT, "Another sale of the product is at the same time";
+    SALE_FIXED = CONFLICT, "The sale cannot be changed like this any more";
+    SALE_TAKEN = CONFLICT, "The sale has sold or holds more units than that";
     SKU_TAKEN = CONFLICT, "Another product has this SKU";
     STOCK_IN_USE = CONFLICT, "So many units cannot be withdrawn or added";
     PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE, "The request body is too large";

@@ -13,6 +13,7 @@ use super::document::Problem;
 use super::fault::Faults;
 use super::kind::{self, Kind};
 use crate::levels::LevelError;
+use crate::sales::SaleError;
 use crate::throttle::Throttle;
 
 /// In an outage every request fails for the same reason: one line a second says it.
@@ -50,6 +51,7 @@ impl From<AdmitError> for Problem {
     fn from(error: AdmitError) -> Self {
         match error {
             AdmitError::Refused(reason) => Self::refused(reason),
+            AdmitError::NoSuchSale => Self::plain(kind::SALE_NOT_FOUND),
             AdmitError::Unavailable(why) => {
                 OUTAGES.or_skip(|| warn!(why, "purchases are not accepted"));
                 Self::try_again(kind::UNAVAILABLE)
@@ -91,6 +93,17 @@ impl From<LevelError> for Problem {
     }
 }
 
+impl From<SaleError> for Problem {
+    fn from(error: SaleError) -> Self {
+        match error {
+            SaleError::NoSuchSale => Self::plain(kind::SALE_NOT_FOUND),
+            SaleError::Level(error) => error.into(),
+            SaleError::Ledger(error) => error.into(),
+            SaleError::Line(error) => error.into(),
+        }
+    }
+}
+
 impl From<LineError> for Problem {
     fn from(error: LineError) -> Self {
         match error {
@@ -116,6 +129,22 @@ impl From<LedgerError> for Problem {
             LedgerError::StockInUse { available } => {
                 let detail = format!("Only {available} units are neither held nor sold.");
                 Self::new(kind::STOCK_IN_USE, detail).with("available", available)
+            }
+            LedgerError::SaleNotFound => Self::plain(kind::SALE_NOT_FOUND),
+            LedgerError::SaleOverlap(other) => {
+                let detail = format!("Sale {other} of this product is at the same time.");
+                Self::new(kind::SALE_OVERLAP, detail).with("saleId", other.0)
+            }
+            LedgerError::SaleFixed(phase) => {
+                let detail = format!("The sale is {phase}.");
+                Self::new(kind::SALE_FIXED, detail).with("status", phase.as_str())
+            }
+            LedgerError::SaleBackwards => {
+                Faults::one("endsAt", "must be later than startsAt").into()
+            }
+            LedgerError::SaleTaken { taken } => {
+                let detail = format!("{taken} units of the sale are sold or held.");
+                Self::new(kind::SALE_TAKEN, detail).with("taken", taken)
             }
         }
     }

@@ -21,7 +21,15 @@ responses! {
     Unauthenticated = "UNAUTHENTICATED: X-Api-Key is missing or wrong.";
     NoSuchProduct = "PRODUCT_NOT_FOUND: there is no such product.";
     NeverIssued = "PURCHASE_NOT_FOUND: this tracking ID was never issued.";
+    NoSuchOrder = "ORDER_NOT_FOUND: there is no such order.";
+    NoSuchReservation = "RESERVATION_NOT_FOUND: there is no such reservation.";
+    Forbidden = "FORBIDDEN: it belongs to another user.";
+    InvalidTransition = "INVALID_TRANSITION: the order does not allow it where it stands; details.allowed says what it does. RESERVATION_EXPIRED: the hold ran out.";
+    PaymentDeclined = "PAYMENT_DECLINED: the payment was declined; details.status says whether the units are still held.";
+    BadSignature = "UNAUTHENTICATED: the signature is missing, wrong, or too old.";
     Refused = "A rule refuses it: OUT_OF_STOCK, LIMIT_REACHED, ALREADY_PURCHASED, SALE_NOT_STARTED, SALE_ENDED, SALE_CANCELLED, PRODUCT_INACTIVE. details.trackingId names the row where one was written.";
+    NoSuchSale = "SALE_NOT_FOUND: there is no such sale.";
+    SaleConflict = "SALE_OVERLAP: another sale of the product (details.saleId) is at the same time. SALE_FIXED: it is over, called off or has begun (details.status). SALE_TAKEN: it has sold or holds more units than that (details.taken).";
     SkuTaken = "SKU_TAKEN: another product has this SKU.";
     StockInUse = "STOCK_IN_USE: so many units cannot be withdrawn; details.available says how many can.";
     TooLarge = "PAYLOAD_TOO_LARGE: the body is larger than 16 KiB (or as configured).";

@@ -49,15 +49,24 @@ use crate::views::{Accepted, PurchaseView};
 )]
 pub async fn submit(
     State(app): State<Shared>,
-    PurchaseForm { request, wait }: PurchaseForm,
+    PurchaseForm { request, wait, .. }: PurchaseForm,
+) -> Result<Response, Problem> {
+    accept_and_wait(&app, request, wait).await
+}
+
+/// Accepts a request, and shows its outcome if there is one within the wait.
+pub(super) async fn accept_and_wait(
+    app: &App,
+    request: admit::Request,
+    wait: Wait,
 ) -> Result<Response, Problem> {
     app.user_limits.check(&request.user_id)?;
-    let ticket = accept(&app, request).await?;
+    let ticket = accept(app, request).await?;
     if wait.limit.is_zero() {
         return Ok(ticket.answer(wait));
     }
     // The purchase is accepted: whatever goes wrong while waiting, the answer is 202.
-    match purchases::wait(&app, ticket.id, wait.limit).await {
+    match purchases::wait(app, ticket.id, wait.limit).await {
         Ok(tracked) if tracked.order.status.is_decided() => {
             let catalogue = app.boards.catalogue.current();
             let view = PurchaseView::new(ticket.id, &tracked, catalogue.as_deref());

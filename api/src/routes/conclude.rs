@@ -1,5 +1,7 @@
 //! Concluding a purchase while its client waits, for both synchronous routes.
 
+use std::sync::Arc;
+
 use shared::domain::{Order, ProductId, Reason, Settled, Status};
 use shared::pipeline::admit::{self, Admitted};
 use tracing::error;
@@ -8,18 +10,28 @@ use crate::problem::{Problem, kind};
 use crate::state::App;
 use crate::views::Sold;
 
-/// Settles a request and shows its order, or the problem of its refusal.
+/// Settles a request and shows what was sold, or the problem of its refusal.
 pub(super) async fn conclude(app: &App, request: admit::Request) -> Result<Sold, Problem> {
+    let order = conclude_order(app, request).await?;
+    let Some(terms) = &order.terms else { return Err(undecided(&order)) };
+    let remaining = remaining_stock(app, terms.product_id).await;
+    Ok(Sold::new(&order, terms, remaining))
+}
+
+/// Settles a request; the order where it was not refused.
+pub(super) async fn conclude_order(
+    app: &App,
+    request: admit::Request,
+) -> Result<Arc<Order>, Problem> {
     app.user_limits.check(&request.user_id)?;
     match app.admitter.admit(request).await? {
-        Admitted::Stored(order) => outcome(app, &order).await,
+        Admitted::Stored(order) => outcome(order),
         Admitted::Purchase(purchase) => match app.concluder.conclude(purchase).await? {
             Settled::Order(order) if order.replay_of.is_some() => {
                 // The key belongs to an earlier purchase, and its outcome is this one's.
-                let original = app.tracker.look(order.id).await?.order;
-                outcome(app, &original).await
+                outcome(app.tracker.look(order.id).await?.order)
             }
-            Settled::Order(order) => outcome(app, &order).await,
+            Settled::Order(order) => outcome(order),
             Settled::Collision => {
                 // Somebody else's order has this ID: theirs to see, not this client's.
                 error!("a tracking ID was issued twice");
@@ -29,23 +41,21 @@ pub(super) async fn conclude(app: &App, request: admit::Request) -> Result<Sold,
     }
 }
 
-async fn outcome(app: &App, order: &Order) -> Result<Sold, Problem> {
-    match (order.status, &order.terms) {
-        (Status::Rejected, _) => {
+fn outcome(order: Arc<Order>) -> Result<Arc<Order>, Problem> {
+    match order.status {
+        Status::Rejected => {
             // A refusal always has a reason.
             let reason = order.reason.unwrap_or(Reason::Discarded);
             Err(Problem::recorded(reason, order.id))
         }
-        (Status::Queued | Status::Parked, _) | (_, None) => {
-            let detail = "This purchase is not decided yet. Follow it by its tracking ID.";
-            let problem = Problem::new(kind::UNAVAILABLE, detail);
-            Err(problem.with("trackingId", order.id.to_string()))
-        }
-        (_, Some(terms)) => {
-            let remaining = remaining_stock(app, terms.product_id).await;
-            Ok(Sold::new(order, terms, remaining))
-        }
+        Status::Queued | Status::Parked => Err(undecided(&order)),
+        _ => Ok(order),
     }
+}
+
+fn undecided(order: &Order) -> Problem {
+    let detail = "This purchase is not decided yet. Follow it by its tracking ID.";
+    Problem::new(kind::UNAVAILABLE, detail).with("trackingId", order.id.to_string())
 }
 
 /// Units available right after. The board has this purchase's own write already; a sale must not

@@ -22,7 +22,15 @@ use crate::state::Shared;
     ),
     tags(
         (name = "Purchases", description = "Buying, and finding out what became of it"),
+        (name = "Orders", description = "Holding, paying, cancelling, shipping. A hold, paid and shipped:\n\n\
+            POST /api/v1/reservations {\"sku\":\"PHONE-15\",\"quantity\":1,\"userId\":\"u-4\"}\n\
+            201 {\"reservationId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"RESERVED\",\"expiresInSeconds\":120,…}\n\n\
+            POST /api/v1/orders/checkout {\"reservationId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"paymentTransactionId\":\"t-1\",\"paymentMethod\":\"card\",\"shippingAddress\":{\"city\":\"Bern\"}}\n\
+            201 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"CONFIRMED\",…}\n\n\
+            POST /api/v1/orders/01a1fd54-603e-8000-8001-d731381e41cc/fulfil (with X-Api-Key)\n\
+            200 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"FULFILLED\",…}"),
         (name = "Products", description = "What is for sale, and how much of it is left"),
+        (name = "Sales", description = "What is sold when, and at which price"),
         (name = "Operators", description = "With X-Api-Key"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
     ),
@@ -33,7 +41,15 @@ use crate::state::Shared;
             responses::Unauthenticated,
             responses::NoSuchProduct,
             responses::NeverIssued,
+            responses::NoSuchOrder,
+            responses::NoSuchReservation,
+            responses::Forbidden,
+            responses::InvalidTransition,
+            responses::PaymentDeclined,
+            responses::BadSignature,
             responses::Refused,
+            responses::NoSuchSale,
+            responses::SaleConflict,
             responses::SkuTaken,
             responses::StockInUse,
             responses::TooLarge,

@@ -5,16 +5,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::domain::StockLevel;
 use shared::pipeline::audit::AuditReport;
-use shared::ports::{BusMessage, StockUpdate, SyncMode};
-use tokio::time::timeout;
 use tracing::{debug, info};
 
 use super::products;
@@ -25,8 +21,6 @@ use crate::problem::{Problem, kind, responses};
 use crate::state::{App, Shared};
 use crate::views::{Audit, Availability, ProductView};
 
-/// A gate or bus that takes longer is left to the next heartbeat.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Who is noted in `stock_movements`: there is one key, so operators are one.
 const WHO: &str = "operator";
 
@@ -57,8 +51,8 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let new = new_product(&body)?;
     let product = detached(&app, |app| async move {
-        let (product, level) = app.ports.ledger.create_product(&new).await?;
-        spread(&app, level).await;
+        let (product, announcement) = app.ports.ledger.create_product(&new).await?;
+        app.spread(announcement);
         look_again(&app).await;
         info!(product = %product.id, sku = %product.sku, total = new.total, "product added");
         Ok(product)
@@ -98,8 +92,8 @@ pub async fn change(
     let form = ChangeForm::read(&body)?;
     let change = form.check(&*app.product(&named).await?)?;
     let product = detached(&app, |app| async move {
-        let (product, level) = app.ports.ledger.change_product(&named, &change).await?;
-        spread(&app, level).await;
+        let (product, announcement) = app.ports.ledger.change_product(&named, &change).await?;
+        app.spread(announcement);
         look_again(&app).await;
         info!(product = %product.id, ?change, "product changed");
         Ok(product)
@@ -138,10 +132,11 @@ pub async fn restock(
 ) -> Result<Json<Availability>, Problem> {
     let delta = parse_restock(&body)?;
     let product = app.product(&named).await?;
+    let id = product.id;
     detached(&app, move |app| async move {
-        let level = app.ports.ledger.restock(&named, delta, WHO).await?;
-        spread(&app, level).await;
-        info!(product = %level.product_id, delta, total = level.counts.total, "stock moved");
+        let announcement = app.ports.ledger.restock(&named, delta, WHO).await?;
+        app.spread(announcement);
+        info!(product = %id, delta, "stock moved");
         Ok(())
     })
     .await?;
@@ -172,7 +167,7 @@ pub async fn audit(
 }
 
 /// Runs `work` to its end, whether or not the client stays.
-async fn detached<T, W, F>(app: &Shared, work: W) -> Result<T, Problem>
+pub(super) async fn detached<T, W, F>(app: &Shared, work: W) -> Result<T, Problem>
 where
     T: Send + 'static,
     W: FnOnce(Shared) -> F,
@@ -182,23 +177,8 @@ where
     task.await.unwrap_or_else(|_| Err(Problem::plain(kind::INTERNAL)))
 }
 
-/// Shows an operator's write everywhere: here at once, elsewhere now or with the next heartbeat.
-async fn spread(app: &App, level: StockLevel) {
-    let levels = [level];
-    app.boards.stock.apply(&levels, Duration::ZERO);
-    let update = StockUpdate { stock: levels.to_vec(), heartbeat: None };
-    let message = [BusMessage::Stock(Arc::new(update))];
-    let (gate, bus) = tokio::join!(
-        timeout(PATIENCE, app.ports.gate.sync(&levels, SyncMode::Newer)),
-        timeout(PATIENCE, app.ports.bus.publish(&message)),
-    );
-    if !matches!((gate, bus), (Ok(Ok(())), Ok(Ok(())))) {
-        debug!(product = %level.product_id, "the next heartbeat will spread it");
-    }
-}
-
 /// Brings the own catalogue up to date, so that the client sees what it wrote.
-async fn look_again(app: &App) {
+pub(super) async fn look_again(app: &App) {
     if let Err(error) = app.boards.catalogue.look_again(&*app.ports.ledger).await {
         debug!(%error, "the next heartbeat will bring the catalogue");
     }

@@ -1,11 +1,15 @@
 //! What clients are shown: every response body, with its schema.
 
 mod operations;
+mod order;
 mod product;
 mod purchase;
+mod sale;
 mod schema;
 mod text;
 
 pub use operations::{Alive, Audit, QueueView};
+pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};
 pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};
+pub use sale::{SaleList, SaleView};

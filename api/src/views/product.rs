@@ -94,12 +94,12 @@ impl Availability {
     }
 }
 
-/// Percent of the base price, to two decimals.
-fn discount(base: Money, sale: Money) -> f64 {
+/// Percent of the base price, to two decimals; 0 where it is no less.
+pub(super) fn discount(base: Money, sale: Money) -> f64 {
     if base.minor == 0 {
         return 0.0;
     }
-    let basis_points = (base.minor - sale.minor) * 10_000 / base.minor;
+    let basis_points = (base.minor - sale.minor).max(0) * 10_000 / base.minor;
     basis_points as f64 / 100.0
 }
 

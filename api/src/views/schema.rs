@@ -1,6 +1,6 @@
 //! Schemas of values whose types belong to the domain, which knows nothing of OpenAPI.
 
-use shared::domain::{Reason, Status};
+use shared::domain::{Phase, Reason, Status};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 fn words(words: impl Iterator<Item = &'static str>) -> ObjectBuilder {
@@ -14,10 +14,24 @@ pub(super) fn status() -> Object {
         .build()
 }
 
+/// Where an order stands, or null.
+pub(super) fn status_or_null() -> Object {
+    words(Status::ALL.iter().map(|status| status.as_str()))
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .build()
+}
+
 /// Why a purchase was refused, or null.
 pub(super) fn reason() -> Object {
     words(Reason::ALL.iter().map(|reason| reason.as_str()))
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
         .description(Some("Why it was refused; null unless it was."))
+        .build()
+}
+
+/// Where a sale stands.
+pub(super) fn phase() -> Object {
+    words(Phase::ALL.iter().map(|phase| phase.as_str()))
+        .description(Some("By the ledger's clock, at `serverTime`."))
         .build()
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use secrecy::ExposeSecret;
 use shared::testing::postgres::TestDatabase;
 use shared::testing::rabbitmq::Vhost;
-use shared::testing::redis::fresh_database;
+use shared::testing::redis::{flush, fresh_database};
 
 /// A server that `scripts/services` runs.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,11 @@ impl Servers {
             vhost: Vhost::create().await,
             redis_url: redis.url.expose_secret().to_owned(),
         }
+    }
+
+    /// Makes Redis forget everything.
+    pub async fn flush_redis(&self) {
+        flush(&self.redis_url).await;
     }
 
     /// The configuration of programs that use these.

@@ -23,6 +23,11 @@ impl Stack {
         Self { servers, environment }
     }
 
+    /// Configures the programs that are started from now on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.environment.push((key.into(), value.into()));
+    }
+
     /// Starts an API on a free port and waits until it accepts purchases.
     pub async fn api(&self) -> (Program, Client) {
         let port = free_port();

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::embedded::{
     EmbeddedBus, EmbeddedGate, EmbeddedIdempotencyMap, EmbeddedLedger, EmbeddedQueue,
 };
+use super::payments::{SimulatedPayments, WebhookPayments};
 use super::postgres::PostgresLedger;
 use super::rabbitmq::{Broker, InvalidUrl, RabbitBus, RabbitQueue};
 use super::redis::{RedisGate, RedisIdempotencyMap, RedisPool};
-use crate::config::Config;
-use crate::ports::{LedgerError, Ports, SystemClock};
+use crate::config::{self, Config, PaymentProvider};
+use crate::ports::{LedgerError, PaymentGateway, Ports, SystemClock};
 
 /// Messages that the embedded queue holds; more are refused, as a full broker does.
 const EMBEDDED_QUEUE_MAX: usize = 100_000;
@@ -40,6 +41,7 @@ pub fn real(config: &Config) -> Result<Ports, WiringError> {
         idempotency: Arc::new(RedisIdempotencyMap::new(redis)),
         ledger: Arc::new(ledger),
         bus: Arc::new(RabbitBus::new(broker)),
+        payments: payments(&config.payments),
         clock: Arc::new(SystemClock),
     })
 }
@@ -53,6 +55,15 @@ pub fn embedded() -> Ports {
         idempotency: Arc::new(EmbeddedIdempotencyMap::default()),
         ledger: Arc::new(EmbeddedLedger::new(clock.clone())),
         bus: Arc::new(EmbeddedBus::new()),
+        payments: Arc::new(SimulatedPayments),
         clock,
+    }
+}
+
+/// The payment provider that is configured.
+pub fn payments(config: &config::Payments) -> Arc<dyn PaymentGateway> {
+    match config.provider {
+        PaymentProvider::Simulated => Arc::new(SimulatedPayments),
+        PaymentProvider::Webhook => Arc::new(WebhookPayments),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod family;
+pub mod payments;
 pub mod postgres;
 pub mod rabbitmq;
 pub mod redis;

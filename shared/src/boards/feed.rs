@@ -80,6 +80,7 @@ async fn follow(
         match subscription.next().await? {
             BusMessage::Stock(update) => take(boards, &update, ledger, clock).await,
             BusMessage::Outcomes(orders) => boards.outcomes.apply(&orders),
+            BusMessage::Event(_) => {}
         }
     }
 }

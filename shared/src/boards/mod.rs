@@ -17,7 +17,7 @@ pub use feed::feed;
 pub use outcomes::{OutcomeBoard, Watch};
 pub use stock::StockBoard;
 
-use crate::ports::Recorded;
+use crate::ports::Announcement;
 
 /// All boards of an instance.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ impl Boards {
     }
 
     /// Shows the instance's own write before it is answered.
-    pub fn apply(&self, recorded: &Recorded) {
-        if let Some(announcement) = &recorded.announcement {
+    pub fn apply(&self, written: Option<&Announcement>) {
+        if let Some(announcement) = written {
             self.stock.apply(&announcement.levels, Duration::ZERO);
-            self.outcomes.apply(&announcement.orders);
+            self.outcomes.apply(announcement.orders.iter().map(|change| &change.order));
         }
     }
 }

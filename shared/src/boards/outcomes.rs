@@ -46,7 +46,7 @@ impl OutcomeBoard {
     }
 
     /// Takes announced orders: only a higher version replaces. Wakes those who wait for them.
-    pub fn apply(&self, orders: &[Arc<Order>]) {
+    pub fn apply<'a>(&self, orders: impl IntoIterator<Item = &'a Arc<Order>>) {
         let at = Instant::now();
         let mut inner = self.lock();
         for order in orders {

@@ -19,7 +19,8 @@ pub struct ConfigError(String);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Keys whose values are never shown.
-const SECRETS: &[(&str, &str)] = &[("admin", "api_key"), ("tracking", "secret")];
+const SECRETS: &[(&str, &str)] =
+    &[("admin", "api_key"), ("tracking", "secret"), ("payments", "webhook_secret")];
 
 impl Config {
     /// Reads the layers: defaults, `file` (or `./doorbuster.toml` where it exists), environment.
@@ -124,6 +125,7 @@ mod tests {
             ("[settle]\nbatch_max = 0", "settle.batch_max", "nonzero"),
             ("[http]\nadr = \"0.0.0.0:1\"", "adr", "unknown field"),
             ("[http]\nrequest_timeout_ms = 9", "http.request_timeout_ms", "more than 30000"),
+            ("[events]\nsource = \"two words\"", "events.source", "URI reference"),
             ("[auth]\nmode = \"magic\"", "auth.mode", "open"),
         ];
         for (toml, key, expected) in cases {

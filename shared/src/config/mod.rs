@@ -7,8 +7,9 @@ mod sections;
 
 pub use load::{ConfigError, DEFAULT_TOML};
 pub use sections::{
-    Admin, Admit, Auth, AuthMode, Boards, Http, Limits, Log, LogFormat, Metrics, Postgres,
-    RabbitMq, Redis, Settle, Tracking, Worker,
+    Admin, Admit, Auth, AuthMode, Boards, EventSource, Events, Holds, Http, LatePayment, Limits,
+    Log, LogFormat, Metrics, PaymentProvider, Payments, Postgres, RabbitMq, Redis, RefusedPayment,
+    Settle, Tracking, Worker,
 };
 use serde::Deserialize;
 
@@ -28,10 +29,16 @@ pub struct Config {
     pub admit: Admit,
     /// Concluding purchases.
     pub settle: Settle,
+    /// Holds.
+    pub holds: Holds,
+    /// Payments of holds.
+    pub payments: Payments,
     /// The delivery room.
     pub worker: Worker,
     /// What an API keeps in memory.
     pub boards: Boards,
+    /// What other systems are told.
+    pub events: Events,
     /// Who a client is.
     pub auth: Auth,
     /// Operators.

@@ -13,6 +13,35 @@ fn ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> 
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
+/// Reads a count of seconds.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+/// Settings that are one of a few words, which a wrong one is answered with.
+macro_rules! words {
+    ($($name:ident { $($variant:ident = $word:literal),+ })+) => {
+        $(
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+            #[serde(try_from = "String")]
+            pub enum $name { $($variant),+ }
+
+            impl TryFrom<String> for $name {
+                type Error = String;
+                fn try_from(text: String) -> Result<Self, String> {
+                    match text.as_str() {
+                        $($word => Ok(Self::$variant),)+
+                        _ => {
+                            let words = [$(concat!("\"", $word, "\"")),+].join(" or ");
+                            Err(format!("invalid value {text:?}, expected {words}"))
+                        }
+                    }
+                }
+            }
+        )+
+    };
+}
+
 /// Reads an address, or nothing from an empty text.
 fn optional_addr<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(d)?;
@@ -97,6 +126,35 @@ pub struct Settle {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Holds {
+    pub seconds: NonZeroU32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    pub provider: PaymentProvider,
+    #[serde(rename = "timeout_ms", deserialize_with = "ms")]
+    pub timeout: Duration,
+    #[serde(rename = "pay_within_ms", deserialize_with = "ms")]
+    pub pay_within: Duration,
+    pub refused: RefusedPayment,
+    pub late: LatePayment,
+    pub webhook_secret: SecretString,
+    #[serde(rename = "webhook_tolerance_s", deserialize_with = "seconds")]
+    pub webhook_tolerance: Duration,
+}
+
+words! {
+    PaymentProvider { Simulated = "simulated", Webhook = "webhook" }
+    RefusedPayment { Fail = "fail", KeepHold = "keep_hold" }
+    LatePayment { Reclaim = "reclaim", Refund = "refund" }
+    AuthMode { Open = "open" }
+    LogFormat { Pretty = "pretty", Json = "json" }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Worker {
     #[serde(rename = "heartbeat_ms", deserialize_with = "ms")]
     pub heartbeat: Duration,
@@ -114,24 +172,39 @@ pub struct Boards {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Auth {
-    pub mode: AuthMode,
+pub struct Events {
+    pub enabled: bool,
+    pub source: EventSource,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// A URI reference that is not empty.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub enum AuthMode {
-    Open,
+pub struct EventSource(String);
+
+impl EventSource {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl TryFrom<String> for AuthMode {
+impl TryFrom<String> for EventSource {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "open" => Ok(Self::Open),
-            _ => Err(format!("invalid value {text:?}, expected \"open\"")),
+        // What RFC 3986 lets nowhere into a reference.
+        let allowed = |b: u8| b.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&b);
+        if !text.is_empty() && text.bytes().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(format!("invalid value {text:?}, expected a URI reference such as \"/doorbuster\""))
         }
     }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub mode: AuthMode,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -158,24 +231,6 @@ pub struct Limits {
 pub struct Log {
     pub format: LogFormat,
     pub level: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum LogFormat {
-    Pretty,
-    Json,
-}
-
-impl TryFrom<String> for LogFormat {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "pretty" => Ok(Self::Pretty),
-            "json" => Ok(Self::Json),
-            _ => Err(format!("invalid value {text:?}, expected \"pretty\" or \"json\"")),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -32,6 +32,40 @@ pub struct Product {
     pub active: bool,
 }
 
+/// Where a sale stands, by the clock alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// It has not opened.
+    Upcoming,
+    /// It is open.
+    Live,
+    /// It is over.
+    Ended,
+    /// It was called off.
+    Cancelled,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 4] = [Self::Upcoming, Self::Live, Self::Ended, Self::Cancelled];
+
+    /// The stable name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upcoming => "upcoming",
+            Self::Live => "live",
+            Self::Ended => "ended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A sale of one product. Sales of one product never overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sale {
@@ -58,6 +92,16 @@ pub struct Sale {
 }
 
 impl Sale {
+    /// Where it stands at `at`.
+    pub fn phase(&self, at: Timestamp) -> Phase {
+        match self.refusal(at) {
+            None => Phase::Live,
+            Some(Reason::SaleNotStarted) => Phase::Upcoming,
+            Some(Reason::SaleEnded) => Phase::Ended,
+            Some(_) => Phase::Cancelled,
+        }
+    }
+
     /// Why a purchase accepted at `at` is outside this sale; `None` inside.
     pub fn refusal(&self, at: Timestamp) -> Option<Reason> {
         if self.cancelled {
@@ -99,6 +143,8 @@ pub struct Catalogue {
     skus: HashMap<Sku, ProductId>,
     /// Sales by product, in order of opening.
     sales: HashMap<ProductId, Vec<Sale>>,
+    /// What each sale sells.
+    sold_in: BTreeMap<SaleId, ProductId>,
 }
 
 impl Catalogue {
@@ -110,6 +156,7 @@ impl Catalogue {
             catalogue.products.insert(product.id, Arc::new(product));
         }
         for sale in sales {
+            catalogue.sold_in.insert(sale.id, sale.product_id);
             catalogue.sales.entry(sale.product_id).or_default().push(sale);
         }
         for sales in catalogue.sales.values_mut() {
@@ -125,6 +172,18 @@ impl Catalogue {
             ProductRef::Sku(sku) => self.skus.get(sku)?,
         };
         self.products.get(id)
+    }
+
+    /// The sale of that number, if it is not long over.
+    pub fn sale(&self, id: SaleId) -> Option<&Sale> {
+        let sales = self.sales.get(self.sold_in.get(&id)?)?;
+        sales.iter().find(|sale| sale.id == id)
+    }
+
+    /// The sales with a number above `after` (0: all), by number.
+    pub fn sales_after(&self, after: SaleId) -> impl Iterator<Item = &Sale> {
+        let above = (Bound::Excluded(after), Bound::Unbounded);
+        self.sold_in.range(above).filter_map(|(id, _)| self.sale(*id))
     }
 
     /// The products with a number above `after` (0: all), by number.
@@ -175,6 +234,17 @@ mod tests {
         assert_eq!(id(100), Ok(Some(SaleId(7))));
         assert_eq!(id(199), Ok(Some(SaleId(7))));
         assert_eq!(id(200), Err(Reason::SaleEnded));
+    }
+
+    #[test]
+    fn sales_are_found_by_number_and_come_in_its_order() {
+        let sales = vec![sale(9, 1, 0, 1), sale(2, 2, 0, 1), sale(5, 1, 2, 3)];
+        let catalogue = Catalogue::new(1, vec![product(1), product(2)], sales);
+        let numbers = |after| catalogue.sales_after(SaleId(after)).map(|s| s.id.0).collect();
+        let (all, rest): (Vec<_>, Vec<_>) = (numbers(0), numbers(2));
+        assert_eq!((all, rest), (vec![2, 5, 9], vec![5, 9]));
+        assert_eq!(catalogue.sale(SaleId(5)).map(|s| s.product_id), Some(ProductId(1)));
+        assert_eq!(catalogue.sale(SaleId(4)), None);
     }
 
     #[test]

@@ -3,15 +3,19 @@
 //! A pure function, run by every ledger inside its transaction. The gate is no input of it: what
 //! Redis believed decides only whether a lock was worth taking, never an outcome.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::catalogue::Sale;
+use super::changes::{BuyerKey, Changes, Taken};
+use super::event::Notice;
 use super::ids::{IdempotencyKey, ProductId, SaleId, UserId};
 use super::order::{Order, Reason, Status};
 use super::purchase::{Fingerprint, Kind, Purchase, Terms};
 use super::stock::Counts;
 use super::time::Timestamp;
 use super::tracking::TrackingId;
+use super::transition::Effect;
 
 /// What the ledger says of one product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +27,6 @@ pub struct ProductState {
     /// Units one user may have of it outside sales.
     pub per_user_limit: Option<u32>,
 }
-
-/// Whose units a limit counts: those of one user in one sale, or outside sales.
-pub type BuyerKey = (ProductId, Option<SaleId>, UserId);
 
 /// The owner of an idempotency key: the order it belongs to and what was asked for.
 pub type KeyOwner = (TrackingId, Fingerprint);
@@ -47,24 +48,47 @@ pub struct View {
     pub orders: HashMap<TrackingId, Order>,
     /// Owners of keys of the batch.
     pub keys: HashMap<(UserId, IdempotencyKey), KeyOwner>,
+    /// Of orders whose late payment was honoured: the order that did.
+    pub reclaimed: HashMap<TrackingId, Order>,
+}
+
+impl View {
+    /// Adds what a transition of `order` does, so that the next one sees it.
+    pub(super) fn add(&mut self, order: &Order, effect: Effect) {
+        let Some(terms) = &order.terms else { return };
+        let units = i64::from(terms.quantity.units());
+        let (reserved, sold) = (i64::from(effect.reserved) * units, i64::from(effect.sold) * units);
+        if let Some(product) = self.products.get_mut(&terms.product_id) {
+            product.counts.reserved += reserved;
+            product.counts.sold += sold;
+        }
+        if let Some(sale) = terms.sale_id.and_then(|id| self.sales.get_mut(&id)) {
+            sale.taken += reserved + sold;
+        }
+        let more = u32::try_from(reserved + sold).unwrap_or_default();
+        let fewer = u32::try_from(-(reserved + sold)).unwrap_or_default();
+        let bought = self.bought.entry(buyer_key(terms)).or_default();
+        *bought = (*bought + more).saturating_sub(fewer);
+    }
+
+    /// The thresholds that were crossed by `changes`, which this view has seen already.
+    pub(super) fn crossed(&self, changes: &Changes) -> Vec<Notice> {
+        let crossed = |(id, taken): (&ProductId, &Taken)| {
+            let after = self.products.get(id)?.counts;
+            let (reserved, sold) = (after.reserved - taken.reserved, after.sold - taken.sold);
+            Notice::of_stock(*id, Counts { reserved, sold, ..after }, after)
+        };
+        changes.taken.iter().filter_map(crossed).collect()
+    }
 }
 
 /// What became of one purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// Its order as stored, now or earlier.
-    Order(Order),
+    Order(Arc<Order>),
     /// Its ID belongs to somebody else's order: recorded as a dead letter, answered to nobody.
     Collision,
-}
-
-/// Units to add to `reserved` and `sold` of a product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Taken {
-    /// Units now held.
-    pub reserved: i64,
-    /// Units now sold.
-    pub sold: i64,
 }
 
 /// What to write, and what to answer.
@@ -76,12 +100,10 @@ pub struct Decision {
     pub inserts: Vec<Order>,
     /// Parked rows that a replay decides; `version` is the one to store.
     pub replays: Vec<Order>,
-    /// Inventory changes, by product.
-    pub taken: BTreeMap<ProductId, Taken>,
-    /// Units to add to sales that have a quantity.
-    pub sales: BTreeMap<SaleId, i64>,
-    /// Units to add to buyers under a limit.
-    pub bought: BTreeMap<BuyerKey, u32>,
+    /// Units that were taken.
+    pub changes: Changes,
+    /// Thresholds that were crossed.
+    pub notices: Vec<Notice>,
 }
 
 /// Decides `batch` in order of arrival. The same ID twice is one purchase; the same (user, key)
@@ -91,10 +113,11 @@ pub fn decide(mut view: View, batch: &[Purchase]) -> Decision {
     for purchase in batch {
         let settled = match standing(&view, purchase) {
             Some(settled) => settled,
-            None => Settled::Order(conclude(&mut view, purchase, &mut decision)),
+            None => Settled::Order(Arc::new(conclude(&mut view, purchase, &mut decision))),
         };
         decision.settled.push(settled);
     }
+    decision.notices = view.crossed(&decision.changes);
     decision
 }
 
@@ -104,7 +127,7 @@ fn standing(view: &View, purchase: &Purchase) -> Option<Settled> {
     match &order.terms {
         Some(terms) if !terms.same_request(&purchase.terms) => Some(Settled::Collision),
         None if order.status == Status::Parked && purchase.replayed => None,
-        _ => Some(Settled::Order(order.clone())),
+        _ => Some(Settled::Order(Arc::new(order.clone()))),
     }
 }
 
@@ -113,7 +136,7 @@ fn conclude(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Or
     let mut order = match repeated_key(view, purchase) {
         Some(refusal) => refusal,
         None => match judge(view, purchase) {
-            Ok(()) => take(view, purchase, decision),
+            Ok(()) => take(view, purchase, &mut decision.changes),
             Err(reason) => purchase.rejected(reason, view.now),
         },
     };
@@ -145,7 +168,7 @@ fn repeated_key(view: &View, purchase: &Purchase) -> Option<Order> {
 }
 
 /// The rules, in the order in which a buyer would want to hear of them.
-fn judge(view: &View, purchase: &Purchase) -> Result<(), Reason> {
+pub(super) fn judge(view: &View, purchase: &Purchase) -> Result<(), Reason> {
     let terms = &purchase.terms;
     let product = view.products.get(&terms.product_id).ok_or(Reason::ProductNotFound)?;
     if !product.active {
@@ -185,40 +208,33 @@ fn judge(view: &View, purchase: &Purchase) -> Result<(), Reason> {
 }
 
 /// Takes the units of a purchase that passed every rule.
-fn take(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Order {
+pub(super) fn take(view: &mut View, purchase: &Purchase, changes: &mut Changes) -> Order {
     let terms = &purchase.terms;
-    let units = i64::from(terms.quantity.units());
-    let sale = terms.sale_id.and_then(|id| view.sales.get_mut(&id));
-    let Some(product) = view.products.get_mut(&terms.product_id) else {
+    let sale = terms.sale_id.and_then(|id| view.sales.get(&id));
+    let Some(product) = view.products.get(&terms.product_id) else {
         return purchase.rejected(Reason::ProductNotFound, view.now);
     };
-    if limit_of(product, sale.as_deref()).is_some() {
-        *view.bought.entry(buyer_key(terms)).or_default() += terms.quantity.units();
-        *decision.bought.entry(buyer_key(terms)).or_default() += terms.quantity.units();
-    }
-    if let Some(sale) = sale.filter(|sale| sale.quantity.is_some()) {
-        sale.taken += units;
-        *decision.sales.entry(sale.id).or_default() += units;
-    }
-    let taken = decision.taken.entry(terms.product_id).or_default();
-    match purchase.kind {
+    let limited = limit_of(product, sale).is_some();
+    let capped = sale.is_some_and(|sale| sale.quantity.is_some());
+    let (order, effect) = match purchase.kind {
         Kind::Buy => {
-            product.counts.sold += units;
-            taken.sold += units;
-            purchase.decided(Status::Confirmed, view.now)
+            let order = purchase.decided(Status::Confirmed, view.now);
+            (order, Effect { reserved: 0, sold: 1 })
         }
         Kind::Hold { seconds } => {
-            product.counts.reserved += units;
-            taken.reserved += units;
             view.holders.insert((terms.product_id, terms.user_id.clone()));
-            let expires_at = view.now.plus_millis(i64::from(seconds) * 1_000);
-            Order { expires_at: Some(expires_at), ..purchase.decided(Status::Reserved, view.now) }
+            let expires_at = Some(view.now.plus_millis(i64::from(seconds) * 1_000));
+            let order = Order { expires_at, ..purchase.decided(Status::Reserved, view.now) };
+            (order, Effect { reserved: 1, sold: 0 })
         }
-    }
+    };
+    changes.add(&order, effect, capped, limited);
+    view.add(&order, effect);
+    order
 }
 
 /// A sale's limit counts inside it, the product's outside sales.
-fn limit_of(product: &ProductState, sale: Option<&Sale>) -> Option<u32> {
+pub(super) fn limit_of(product: &ProductState, sale: Option<&Sale>) -> Option<u32> {
     sale.map_or(product.per_user_limit, |sale| sale.per_user_limit)
 }
 

@@ -131,6 +131,14 @@ short_text!(
     |text| text.bytes().all(|b| b.is_ascii_graphic())
 );
 
+short_text!(
+    /// A payment provider's name of a transaction.
+    PaymentRef,
+    255,
+    "must be 1 to 255 bytes without control characters",
+    |text| !text.chars().any(char::is_control)
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

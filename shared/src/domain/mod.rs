@@ -3,9 +3,12 @@
 //! Everything here is a value or a function of values, so that it can be tested exhaustively and
 //! simulated. Time and random bits come in as arguments.
 
+pub mod advance;
 pub mod catalogue;
+pub mod changes;
 pub mod decide;
 pub mod envelope;
+pub mod event;
 pub mod ids;
 pub mod money;
 pub mod order;
@@ -15,13 +18,17 @@ pub mod stock;
 pub mod testing;
 pub mod time;
 pub mod tracking;
+pub mod transition;
 
-pub use catalogue::{Catalogue, Product, ProductRef, Sale};
+pub use advance::{Act, Advance, Advanced, Command, Late, Refusal, Step, advance};
+pub use catalogue::{Catalogue, Phase, Product, ProductRef, Sale};
+pub use changes::{Changes, Taken};
 pub use decide::{Decision, Settled, View, decide};
 pub use envelope::Envelope;
-pub use ids::{IdempotencyKey, InvalidId, ProductId, Quantity, SaleId, Sku, UserId};
+pub use event::{Notice, NoticeEvent, OrderEvent};
+pub use ids::{IdempotencyKey, InvalidId, PaymentRef, ProductId, Quantity, SaleId, Sku, UserId};
 pub use money::{Currency, Money};
-pub use order::{Order, Reason, Status};
+pub use order::{Order, Payment, Reason, Refund, Status};
 pub use purchase::{Fingerprint, Keyed, Kind, Purchase, Terms};
 pub use stock::{Counts, StockLevel};
 pub use time::Timestamp;

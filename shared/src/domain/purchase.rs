@@ -58,11 +58,11 @@ pub struct Fingerprint(pub i64);
 impl Fingerprint {
     /// The digest of a request. It guards against mistakes, not against attackers (who could only
     /// confuse themselves), so the hash has a fixed key and is the same in every process.
-    pub fn of(product_id: ProductId, quantity: Quantity, kind: Kind) -> Self {
+    pub fn of(product_id: ProductId, quantity: Quantity, hold: bool) -> Self {
         let mut hasher = SipHasher24::new_with_key(b"doorbuster/fpr/1");
         hasher.write_i64(product_id.0.to_le());
         hasher.write_u32(quantity.units().to_le());
-        hasher.write_u8(u8::from(kind != Kind::Buy));
+        hasher.write_u8(u8::from(hold));
         Self(hasher.finish().cast_signed())
     }
 }
@@ -110,9 +110,9 @@ impl Purchase {
             replay_of: None,
             accepted_at: self.accepted_at,
             decided_at: Some(now),
-            expires_at: None,
             version: 1,
             keyed: self.keyed.clone(),
+            ..Order::queued(self.id)
         }
     }
 

@@ -57,7 +57,7 @@ pub fn purchase_of(id: TrackingId, product: i64, user: &str, units: u32) -> Purc
 #[must_use]
 pub fn with_key(mut purchase: Purchase, key: &str) -> Purchase {
     let terms = &purchase.terms;
-    let fingerprint = Fingerprint::of(terms.product_id, terms.quantity, purchase.kind);
+    let fingerprint = Fingerprint::of(terms.product_id, terms.quantity, purchase.kind != Kind::Buy);
     purchase.keyed = Some(Keyed { key: IdempotencyKey::parse(key).unwrap(), fingerprint });
     purchase
 }

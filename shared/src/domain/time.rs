@@ -3,6 +3,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+/// 9999-12-31T23:59:59.999Z: RFC 3339 has no names for what comes after.
+const LAST_MILLI: i64 = 253_402_300_799_999;
+
 /// A moment, in milliseconds since the Unix epoch. Shown as RFC 3339 in UTC with milliseconds.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -19,6 +22,13 @@ impl Timestamp {
     /// Milliseconds since the Unix epoch.
     pub const fn millis(self) -> i64 {
         self.0
+    }
+
+    /// Reads RFC 3339 with any offset, to the millisecond; `None` outside of the years 1970 to 9999
+    /// in UTC.
+    pub fn parse(text: &str) -> Option<Self> {
+        let at = Self::from(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
+        (0..=LAST_MILLI).contains(&at.0).then_some(at)
     }
 
     /// This moment moved by `millis`, saturating at the ends of time.
@@ -55,5 +65,24 @@ mod tests {
     fn a_moment_is_shown_in_utc_with_milliseconds() {
         let shown = Timestamp::from_millis(1_700_000_000_007).to_string();
         assert_eq!(shown, "2023-11-14T22:13:20.007Z");
+    }
+
+    #[test]
+    fn a_moment_is_read_with_any_offset() {
+        let same = ["2023-11-14T22:13:20.007Z", "2023-11-14T23:43:20.0079+01:30"];
+        for text in same {
+            assert_eq!(Timestamp::parse(text), Some(Timestamp::from_millis(1_700_000_000_007)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_of_our_calendar_is_refused() {
+        let bad = ["", "2023-11-14", "2023-11-14T22:13:20", "2023-02-30T00:00:00Z", "1700000000"];
+        let outside = ["1969-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00Z"];
+        for text in bad.into_iter().chain(outside) {
+            assert_eq!(Timestamp::parse(text), None, "{text:?}");
+        }
+        let last = Timestamp::parse("9999-12-31T23:59:59.999Z").unwrap();
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
     }
 }

@@ -15,7 +15,7 @@ use super::recall::{Earlier, Recall};
 use crate::boards::Boards;
 use crate::domain::{
     Fingerprint, IdempotencyKey, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase,
-    Quantity, Reason, Terms, UserId,
+    Quantity, Reason, Sale, SaleId, Terms, UserId,
 };
 use crate::ports::{
     Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, LedgerError, PurchaseQueue,
@@ -26,17 +26,35 @@ use crate::ports::{
 #[derive(Debug, Clone)]
 pub struct Request {
     /// What to buy.
-    pub product: ProductRef,
+    pub item: Item,
     /// How many units.
     pub quantity: Quantity,
     /// For whom.
     pub user_id: UserId,
     /// Buy or hold.
-    pub kind: Kind,
+    pub want: Want,
     /// The client's key.
     pub key: Option<IdempotencyKey>,
     /// The client's W3C `traceparent`.
     pub traceparent: Option<Box<str>>,
+}
+
+/// How a request names what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A product, in whichever of its sales is open.
+    Product(ProductRef),
+    /// The product of a sale, in this sale only.
+    Sale(SaleId),
+}
+
+/// What the client wants done with the units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Buy them.
+    Buy,
+    /// Hold them, for as long as the sale or the configuration says.
+    Hold,
 }
 
 /// A purchase that may go on.
@@ -54,6 +72,9 @@ pub enum AdmitError {
     /// A rule refuses it: sold out, sale over, no such product, key reused.
     #[error("refused: {0}")]
     Refused(Reason),
+    /// There is no such sale.
+    #[error("no such sale")]
+    NoSuchSale,
     /// Something it needs is away.
     #[error("{0}")]
     Unavailable(String),
@@ -91,6 +112,7 @@ pub struct Admitter {
     remembering: GroupCommit<Purchase, Remembered>,
     publishing: GroupCommit<Purchase, Result<(), QueueError>>,
     timeout: Duration,
+    hold_seconds: u32,
 }
 
 /// What an admitter works with.
@@ -107,6 +129,8 @@ pub struct Parts {
     pub queue: Arc<dyn PurchaseQueue>,
     /// Remembers keyed purchases.
     pub idempotency: Arc<dyn IdempotencyMap>,
+    /// Length of a hold where the sale does not say.
+    pub hold_seconds: u32,
 }
 
 impl Admitter {
@@ -124,6 +148,7 @@ impl Admitter {
             ledger: parts.ledger,
             queue: parts.queue,
             timeout,
+            hold_seconds: parts.hold_seconds,
         }
     }
 
@@ -182,17 +207,43 @@ impl Admitter {
             .ok_or(AdmitError::Refused(Reason::ProductNotFound))
     }
 
+    /// The product a request is for, and its sale where that is what it names.
+    async fn item(&self, item: &Item) -> Result<(Arc<Product>, Option<Sale>), AdmitError> {
+        let id = match item {
+            Item::Product(product) => return Ok((self.product(product).await?, None)),
+            Item::Sale(id) => *id,
+        };
+        let find = || self.boards.catalogue.current()?.sale(id).cloned();
+        if find().is_none()
+            && let Err(error) = self.boards.catalogue.look_again(&*self.ledger).await
+        {
+            debug!(%error, "an unknown sale could not be looked up");
+        }
+        let sale = find().ok_or(AdmitError::NoSuchSale)?;
+        Ok((self.product(&ProductRef::Id(sale.product_id)).await?, Some(sale)))
+    }
+
     async fn stamp(&self, request: &Request) -> Result<Purchase, AdmitError> {
         let Some(minter) = self.keys.minter() else {
             return Err(AdmitError::Unavailable("the tracking key is not loaded yet".into()));
         };
-        let product = self.product(&request.product).await?;
+        let (product, named_sale) = self.item(&request.item).await?;
         let Some(catalogue) = self.boards.catalogue.current() else {
             return Err(AdmitError::Unavailable("the catalogue is not loaded yet".into()));
         };
         let now = self.clock.now();
+        if let Some(reason) = named_sale.as_ref().and_then(|sale| sale.refusal(now)) {
+            return Err(AdmitError::Refused(reason));
+        }
         let offer = catalogue.offer(&product, now).map_err(AdmitError::Refused)?;
         let sale_id = offer.sale.map(|sale| sale.id);
+        let kind = match request.want {
+            Want::Buy => Kind::Buy,
+            Want::Hold => {
+                let seconds = offer.sale.and_then(|sale| sale.hold_seconds);
+                Kind::Hold { seconds: seconds.unwrap_or(self.hold_seconds) }
+            }
+        };
         if self.boards.stock.is_short(product.id, sale_id, request.quantity.units()) {
             return Err(AdmitError::Refused(Reason::OutOfStock));
         }
@@ -205,7 +256,7 @@ impl Admitter {
                 quantity: request.quantity,
                 unit_price: offer.unit_price,
             },
-            kind: request.kind,
+            kind,
             accepted_at: now,
             keyed: request
                 .key
@@ -233,7 +284,7 @@ impl Admitter {
     /// What an earlier request under the same key came to.
     async fn earlier(&self, request: &Request) -> Result<Option<Admitted>, AdmitError> {
         let Some(key) = &request.key else { return Ok(None) };
-        let product = self.product(&request.product).await.map(|product| product.id);
+        let product = self.item(&request.item).await.map(|(product, _)| product.id);
         let keyed = product.ok().map(|product_id| Keyed {
             key: key.clone(),
             fingerprint: fingerprint(request, product_id),
@@ -254,7 +305,7 @@ impl Admitter {
 }
 
 fn fingerprint(request: &Request, product_id: ProductId) -> Fingerprint {
-    Fingerprint::of(product_id, request.quantity, request.kind)
+    Fingerprint::of(product_id, request.quantity, request.want == Want::Hold)
 }
 
 fn same_request(ours: Option<&Keyed>, theirs: Option<&Keyed>) -> Result<(), AdmitError> {

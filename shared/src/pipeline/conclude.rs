@@ -57,7 +57,7 @@ async fn conclude(
 ) -> Vec<Result<Settled, LedgerError>> {
     match settler.settle(&batch).await {
         Ok(recorded) => {
-            boards.apply(&recorded);
+            boards.apply(recorded.announcement.as_ref());
             recorded.settled.into_iter().map(Ok).collect()
         }
         // One purchase that cannot be written must not cost its neighbours their answers.
@@ -66,7 +66,7 @@ async fn conclude(
             for purchase in &batch {
                 let alone = settler.settle(std::slice::from_ref(purchase)).await;
                 answers.push(alone.and_then(|mut recorded| {
-                    boards.apply(&recorded);
+                    boards.apply(recorded.announcement.as_ref());
                     let missing = || LedgerError::Unavailable("no outcome recorded".into());
                     recorded.settled.pop().ok_or_else(missing)
                 }));

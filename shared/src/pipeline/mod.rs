@@ -1,11 +1,15 @@
-//! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), announced ([`relay`]),
-//! looked up ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
+//! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
+//! along ([`advance`]), announced ([`relay`], to other systems as [`events`]), looked up
+//! ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
 
 pub mod admit;
+pub mod advance;
 pub mod audit;
 pub mod conclude;
+pub mod events;
 pub mod group_commit;
 pub mod key;
+pub mod pay;
 mod recall;
 pub mod relay;
 pub mod settle;

@@ -1,5 +1,5 @@
-//! The relay pays what outbox rows owe: gate sync, fanouts, dead-letter copies; then it deletes
-//! the rows. In memory for speed; a sweep pays what a crash left.
+//! The relay pays what outbox rows owe: gate sync, fanouts, events, dead-letter copies; then it
+//! deletes the rows. In memory for speed; a sweep pays what a crash left.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use super::events::Events;
 use crate::domain::{ProductId, StockLevel};
 use crate::ports::{
-    Announcement, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, QueueError, StockGate,
-    StockUpdate, SyncMode,
+    Announcement, BusError, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, QueueError,
+    StockGate, StockUpdate, SyncMode,
 };
 
 /// Announcements waiting in memory; more are left to the sweep, which finds them in the outbox.
@@ -23,6 +24,8 @@ const LINE_MAX: usize = 4_096;
 const ROUND_MAX: usize = 64;
 /// Orders in one outcomes message: about 300 kB.
 const ORDERS_MAX: usize = 1_000;
+/// Events published under one time limit.
+const EVENTS_MAX: usize = 256;
 
 /// Everything that announcing needs.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ pub struct Payer {
     pub queue: Arc<dyn PurchaseQueue>,
     /// Holds the outbox.
     pub ledger: Arc<dyn Ledger>,
+    /// Makes the events for other systems, where they are told any.
+    pub events: Option<Events>,
 }
 
 /// The handle that settlers give their announcements to.
@@ -46,26 +51,60 @@ pub struct Relay {
 impl Relay {
     /// Starts the relay. It ends, with everything in line paid or given up to the sweep, when the
     /// last handle is dropped.
+    ///
+    /// The boards are told on one task and everybody else on another: clients wait for the boards,
+    /// and whoever listens to events must not be able to make them wait.
     pub fn start(payer: Payer) -> (Self, JoinHandle<()>) {
-        let (line, mut waiting) = mpsc::channel(LINE_MAX);
+        let (line, waiting) = mpsc::channel(LINE_MAX);
+        let (shown, owed) = mpsc::channel(LINE_MAX);
+        let concluding = tokio::spawn(payer.clone().conclude_all(owed));
         let task = tokio::spawn(async move {
-            let mut round = Vec::with_capacity(ROUND_MAX);
-            while waiting.recv_many(&mut round, ROUND_MAX).await > 0 {
-                payer.pay(std::mem::take(&mut round)).await;
-            }
+            payer.show_all(waiting, shown).await;
+            // A panic there was told where it happened.
+            let _ = concluding.await;
         });
         (Self { line }, task)
     }
 
     /// Hands an announcement over without waiting.
     pub fn offer(&self, announcement: Announcement) {
-        if self.line.try_send(announcement).is_err() {
-            counter!("doorbuster_relay_left_to_sweep_total").increment(1);
-        }
+        hand_over(&self.line, announcement);
+    }
+}
+
+fn hand_over(line: &mpsc::Sender<Announcement>, announcement: Announcement) {
+    if line.try_send(announcement).is_err() {
+        counter!("doorbuster_relay_left_to_sweep_total").increment(1);
     }
 }
 
 impl Payer {
+    async fn show_all(
+        self,
+        mut waiting: mpsc::Receiver<Announcement>,
+        shown: mpsc::Sender<Announcement>,
+    ) {
+        let mut round = Vec::with_capacity(ROUND_MAX);
+        while waiting.recv_many(&mut round, ROUND_MAX).await > 0 {
+            let done = self.show(&round).await;
+            round.drain(..).filter(|_| done).for_each(|owed| hand_over(&shown, owed));
+            if !done && waiting.is_closed() {
+                return; // Closing time, and nobody takes it: the rest is left to the sweep.
+            }
+        }
+    }
+
+    async fn conclude_all(self, mut owed: mpsc::Receiver<Announcement>) {
+        let mut round = Vec::with_capacity(ROUND_MAX);
+        while owed.recv_many(&mut round, ROUND_MAX).await > 0 {
+            let done = self.conclude(&round).await;
+            round.clear();
+            if !done && owed.is_closed() {
+                return;
+            }
+        }
+    }
+
     /// Looks for announcements that nobody paid and pays them, all of them while that goes well;
     /// answers how many it found.
     pub async fn sweep(&self) -> Result<usize, LedgerError> {
@@ -84,13 +123,28 @@ impl Payer {
 
     /// Pays a round; true if all of it was. Whatever fails is left in the outbox for the sweep.
     pub async fn pay(&self, round: Vec<Announcement>) -> bool {
+        self.show(&round).await && self.conclude(&round).await
+    }
+
+    /// Tells the gate and the boards; true if the boards were.
+    async fn show(&self, round: &[Announcement]) -> bool {
         let started = Instant::now();
         let levels = newest(round.iter().flat_map(|announcement| &announcement.levels));
         self.sync_gate(&levels).await;
-        let messages = messages(&round, levels);
-        if let Err(error) = self.bus.publish(&messages).await {
+        if let Err(error) = self.bus.publish(&messages(round, levels)).await {
             counter!("doorbuster_relay_failures_total", "call" => "bus").increment(1);
             warn!(%error, "announcements are left to the sweep");
+            return false;
+        }
+        histogram!("doorbuster_relay_seconds").record(started.elapsed().as_secs_f64());
+        true
+    }
+
+    /// Tells everybody else, then deletes the rows of what is paid; true if all was.
+    async fn conclude(&self, round: &[Announcement]) -> bool {
+        if let Err(error) = self.publish_events(round).await {
+            counter!("doorbuster_relay_failures_total", "call" => "events").increment(1);
+            warn!(%error, "events are left to the sweep");
             return false;
         }
         let (letters, others): (Vec<_>, Vec<_>) =
@@ -113,8 +167,21 @@ impl Payer {
         if let Err(error) = self.ledger.clear_dues(&dues).await {
             debug!(%error, "announced, but still in the outbox: it will be announced again");
         }
-        histogram!("doorbuster_relay_seconds").record(started.elapsed().as_secs_f64());
         all
+    }
+
+    async fn publish_events(&self, round: &[Announcement]) -> Result<(), BusError> {
+        let Some(events) = &self.events else { return Ok(()) };
+        let owed = round.iter().flat_map(|announcement| events.of(announcement));
+        let mut owed = owed.map(BusMessage::Event);
+        loop {
+            let part: Vec<_> = owed.by_ref().take(EVENTS_MAX).collect();
+            if part.is_empty() {
+                return Ok(());
+            }
+            self.bus.publish(&part).await?;
+            counter!("doorbuster_events_total").increment(part.len() as u64);
+        }
     }
 
     async fn publish_dead(&self, announcement: &Announcement) -> Result<(), QueueError> {
@@ -159,9 +226,10 @@ fn messages(round: &[Announcement], levels: Vec<StockLevel>) -> Vec<BusMessage> 
         let update = StockUpdate { stock: levels, heartbeat: None };
         messages.push(BusMessage::Stock(Arc::new(update)));
     }
-    let orders: Vec<_> =
-        round.iter().flat_map(|announcement| announcement.orders.iter().cloned()).collect();
-    messages.extend(orders.chunks(ORDERS_MAX).map(|part| BusMessage::Outcomes(part.to_vec())));
+    let orders: Vec<_> = round.iter().flat_map(|announcement| &announcement.orders).collect();
+    messages.extend(orders.chunks(ORDERS_MAX).map(|part| {
+        BusMessage::Outcomes(part.iter().map(|change| Arc::clone(&change.order)).collect())
+    }));
     messages
 }
 

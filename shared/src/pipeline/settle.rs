@@ -41,7 +41,7 @@ impl Settler {
         histogram!("doorbuster_settle_seconds").record(started.elapsed().as_secs_f64());
         histogram!("doorbuster_settle_batch_size").record(batch.len() as f64);
         if let Some(announcement) = recorded.announcement.clone() {
-            announcement.orders.iter().for_each(|order| count(order));
+            announcement.orders.iter().for_each(|change| count(&change.order));
             self.relay.offer(announcement);
         }
         Ok(recorded)

@@ -92,10 +92,24 @@ impl Tracker {
         }
     }
 
+    /// The order as it is stored, with its payment, which boards do not keep; of a replay, its
+    /// original.
+    pub async fn read(&self, id: TrackingId) -> Result<Arc<Order>, TrackError> {
+        let order = self.stored(id).await?;
+        match order.replay_of {
+            None => Ok(order),
+            Some(original) => self.stored(original).await,
+        }
+    }
+
     async fn order(&self, id: TrackingId) -> Result<Arc<Order>, TrackError> {
         if let Some(order) = self.boards.outcomes.get(id) {
             return Ok(order);
         }
+        self.stored(id).await
+    }
+
+    async fn stored(&self, id: TrackingId) -> Result<Arc<Order>, TrackError> {
         if let Some(order) = self.reads.submit(id).await?? {
             return Ok(order);
         }

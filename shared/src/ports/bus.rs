@@ -1,8 +1,10 @@
-//! The event bus: fanouts that keep every API instance's boards up to date.
+//! The event bus: fanouts that keep every API instance's boards up to date, and events for other
+//! systems.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Order, StockLevel, Timestamp};
@@ -32,19 +34,39 @@ pub struct StockUpdate {
     pub heartbeat: Option<Heartbeat>,
 }
 
-/// A message of one of the fanouts.
+/// What other systems are told, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The same however often it is sent.
+    pub id: String,
+    /// What happened, such as `order.confirmed`; by this it is routed.
+    pub name: &'static str,
+    /// When it happened, by the ledger's clock.
+    pub at: Timestamp,
+    /// CloudEvents 1.0 in structured JSON mode.
+    pub body: Bytes,
+}
+
+impl Event {
+    /// What the body is.
+    pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
+}
+
+/// A message of one of the fanouts, or an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusMessage {
     /// `stock.updates`
     Stock(Arc<StockUpdate>),
     /// `purchase.outcomes`: the orders a batch decided, as stored.
     Outcomes(Vec<Arc<Order>>),
+    /// `events`: for other systems; subscriptions do not receive it.
+    Event(Event),
 }
 
-/// Fanouts to every API instance.
+/// Fanouts to every API instance, and events to whoever asked the broker for them.
 #[async_trait]
 pub trait EventBus: Send + Sync {
-    /// Publishes each message to its fanout; `Ok` means the broker has them all.
+    /// Publishes each message to its exchange; `Ok` means the broker has them all.
     async fn publish(&self, messages: &[BusMessage]) -> Result<(), BusError>;
 
     /// Binds to both fanouts. Everything published after this returns is received, or `next`

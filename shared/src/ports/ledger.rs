@@ -1,14 +1,16 @@
 //! The ledger: the law. It alone decides what was sold.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::gate::Answer;
 use super::idempotency::UserKey;
 use crate::domain::{
-    Catalogue, Counts, Money, Order, Product, ProductId, ProductRef, Purchase, Settled, Sku,
-    StockLevel, Timestamp, TrackingId, TrackingKey,
+    Advanced, Catalogue, Command, Counts, Money, Notice, Order, OrderEvent, Phase, Product,
+    ProductId, ProductRef, Purchase, Refusal, Sale, SaleId, Settled, Sku, Status, Step, StockLevel,
+    Timestamp, TrackingId, TrackingKey, UserId,
 };
 
 /// Why the ledger did not do it. Nothing was written.
@@ -33,19 +35,66 @@ pub enum LedgerError {
         /// Units that could be withdrawn.
         available: i64,
     },
+    /// There is no such sale.
+    #[error("no such sale")]
+    SaleNotFound,
+    /// Another sale of the product is planned for a part of the time.
+    #[error("it overlaps with sale {0}")]
+    SaleOverlap(SaleId),
+    /// A sale that is over, called off, or has begun cannot be changed like this.
+    #[error("the sale is {0}")]
+    SaleFixed(Phase),
+    /// A sale would end before it begins.
+    #[error("the sale would end before it starts")]
+    SaleBackwards,
+    /// The quantity of a sale would be less than it has sold and holds.
+    #[error("{taken} units of the sale are taken")]
+    SaleTaken {
+        /// Units it has sold and holds.
+        taken: i64,
+    },
 }
 
 /// A row of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DueId(pub i64);
 
+/// What happened to one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderChange {
+    /// What happened.
+    pub event: OrderEvent,
+    /// The version that the order had then.
+    pub version: i64,
+    /// The order, then or later.
+    pub order: Arc<Order>,
+}
+
+impl OrderChange {
+    /// That an order was settled, or parked.
+    pub fn settled(order: Order) -> Self {
+        let (event, version) = (OrderEvent::settled(&order), order.version);
+        Self { event, version, order: Arc::new(order) }
+    }
+}
+
+impl From<Step> for OrderChange {
+    fn from(Step { event, order }: Step) -> Self {
+        Self { event, version: order.version, order: Arc::new(order) }
+    }
+}
+
 /// What one outbox row owes to the world.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Announcement {
     /// The row to delete when it is paid.
     pub due: Option<DueId>,
-    /// Orders that changed, as stored.
-    pub orders: Vec<Arc<Order>>,
+    /// When it was written, by the ledger's clock.
+    pub at: Timestamp,
+    /// Orders that changed, in the order in which they did.
+    pub orders: Vec<OrderChange>,
+    /// What else happened.
+    pub notices: Vec<Notice>,
     /// Inventory that changed.
     pub levels: Vec<StockLevel>,
     /// Copies owed to the dead-letter queue.
@@ -59,6 +108,39 @@ pub struct Recorded {
     pub settled: Vec<Settled>,
     /// What is owed for it; nothing when every purchase was there already.
     pub announcement: Option<Announcement>,
+}
+
+/// What commands to a batch of orders came to.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// One per command, in order.
+    pub results: Vec<Result<Advanced, Refusal>>,
+    /// What is owed for it; nothing when nothing changed.
+    pub announcement: Option<Announcement>,
+}
+
+/// Holds and payments whose time was up.
+#[derive(Debug, Clone, Default)]
+pub struct Expired {
+    /// How many there were; as many as were asked for means that there may be more.
+    pub count: usize,
+    /// What is owed for it.
+    pub announcement: Option<Announcement>,
+    /// Until the next deadline, if there is one.
+    pub next_in: Option<Duration>,
+}
+
+/// Which orders of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderQuery {
+    /// Whose.
+    pub user_id: UserId,
+    /// Only those that stand there.
+    pub status: Option<Status>,
+    /// Only those issued before this one: the last of the page before.
+    pub after: Option<TrackingId>,
+    /// So many at most.
+    pub limit: usize,
 }
 
 /// A message that could not be processed, with the reason.
@@ -133,6 +215,75 @@ impl ProductChange {
     }
 }
 
+/// A sale to be planned. The ledger refuses one that begins in the past by no rule: it is live then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSale {
+    /// What it sells.
+    pub product: ProductRef,
+    /// What a unit costs in it, in minor units of the product's currency.
+    pub price_minor: i64,
+    /// Opens at this moment.
+    pub starts_at: Timestamp,
+    /// Closes just before this moment, which is later.
+    pub ends_at: Timestamp,
+    /// Units one user may buy in it.
+    pub per_user_limit: Option<u32>,
+    /// Length of a hold.
+    pub hold_seconds: Option<u32>,
+    /// Units it may sell.
+    pub quantity: Option<i64>,
+}
+
+/// Changes to a sale; `None` leaves a field as it is, `Some(None)` removes a limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SaleChange {
+    /// What a unit costs in it, in minor units.
+    pub price_minor: Option<i64>,
+    /// When it opens; only before it has.
+    pub starts_at: Option<Timestamp>,
+    /// When it closes.
+    pub ends_at: Option<Timestamp>,
+    /// Units one user may buy in it.
+    pub per_user_limit: Option<Option<u32>>,
+    /// Length of a hold.
+    pub hold_seconds: Option<Option<u32>>,
+    /// Units it may sell; not fewer than it has.
+    pub quantity: Option<Option<i64>>,
+}
+
+impl SaleChange {
+    /// The sale that `old` becomes at `now`, or why it cannot.
+    pub fn applied_to(&self, old: &Sale, now: Timestamp) -> Result<Sale, LedgerError> {
+        let phase = old.phase(now);
+        let moved = self.starts_at.is_some_and(|at| at != old.starts_at);
+        match phase {
+            Phase::Ended | Phase::Cancelled => return Err(LedgerError::SaleFixed(phase)),
+            Phase::Live if moved => return Err(LedgerError::SaleFixed(phase)),
+            Phase::Live | Phase::Upcoming => {}
+        }
+        Ok(Sale {
+            price: Money { minor: self.price_minor.unwrap_or(old.price.minor), ..old.price },
+            starts_at: self.starts_at.unwrap_or(old.starts_at),
+            ends_at: self.ends_at.unwrap_or(old.ends_at),
+            per_user_limit: self.per_user_limit.unwrap_or(old.per_user_limit),
+            hold_seconds: self.hold_seconds.unwrap_or(old.hold_seconds),
+            quantity: self.quantity.unwrap_or(old.quantity),
+            ..old.clone()
+        })
+    }
+}
+
+/// Which sales.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleQuery {
+    /// Only those in this phase.
+    pub phase: Option<Phase>,
+    /// Only those with a number above this one.
+    pub after: SaleId,
+    /// So many at most.
+    pub limit: usize,
+}
+
 /// A product's inventory beside what its orders and stock movements add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProductAudit {
@@ -168,6 +319,16 @@ pub trait Ledger: Send + Sync {
     /// gate's, one per purchase; they decide only which inventory rows are worth locking.
     async fn record(&self, batch: &[Purchase], answers: &[Answer])
     -> Result<Recorded, LedgerError>;
+
+    /// Carries out `commands` in order, in one transaction around [`crate::domain::advance()`].
+    async fn advance(&self, commands: &[Command]) -> Result<Carried, LedgerError>;
+
+    /// Ends up to `limit` holds and payments whose time is up by the ledger's clock, skipping those
+    /// that somebody else has in hand.
+    async fn expire(&self, limit: usize) -> Result<Expired, LedgerError>;
+
+    /// A user's orders, newest first.
+    async fn orders_of(&self, query: &OrderQuery) -> Result<Vec<Order>, LedgerError>;
 
     /// Durably counts one more attempt to settle a suspect on its own; answers the count.
     async fn begin_attempt(&self, id: TrackingId) -> Result<u32, LedgerError>;
@@ -207,14 +368,17 @@ pub trait Ledger: Send + Sync {
     async fn clear_dues(&self, dues: &[DueId]) -> Result<(), LedgerError>;
 
     /// Adds a product.
-    async fn create_product(&self, new: &NewProduct) -> Result<(Product, StockLevel), LedgerError>;
+    async fn create_product(
+        &self,
+        new: &NewProduct,
+    ) -> Result<(Product, Announcement), LedgerError>;
 
     /// Changes a product. A limit set anew counts what was bought before.
     async fn change_product(
         &self,
         product: &ProductRef,
         change: &ProductChange,
-    ) -> Result<(Product, StockLevel), LedgerError>;
+    ) -> Result<(Product, Announcement), LedgerError>;
 
     /// Adds `delta` units (negative: withdraws unsold ones), noting `who` did it.
     async fn restock(
@@ -222,7 +386,29 @@ pub trait Ledger: Send + Sync {
         product: &ProductRef,
         delta: i64,
         who: &str,
-    ) -> Result<StockLevel, LedgerError>;
+    ) -> Result<Announcement, LedgerError>;
+
+    /// Plans a sale.
+    async fn create_sale(&self, new: &NewSale) -> Result<(Sale, Announcement), LedgerError>;
+
+    /// Changes a sale that is neither over nor called off. A limit or quantity set anew counts what
+    /// was taken before.
+    async fn change_sale(
+        &self,
+        id: SaleId,
+        change: &SaleChange,
+    ) -> Result<(Sale, Announcement), LedgerError>;
+
+    /// Calls a sale off; nothing where it is already. What is not settled yet is refused from now
+    /// on.
+    async fn cancel_sale(&self, id: SaleId) -> Result<(Sale, Option<Announcement>), LedgerError>;
+
+    /// Sales by number, with the ledger's clock, by which their phase is judged.
+    async fn sales(&self, query: &SaleQuery) -> Result<(Timestamp, Vec<Sale>), LedgerError>;
+
+    /// Notes which sales have opened or closed since the last call and owes the news of it. Nothing
+    /// else depends on it: a sale is open by its times alone.
+    async fn note_phases(&self) -> Result<Option<Announcement>, LedgerError>;
 
     /// Inventory beside what orders and stock movements add up to.
     async fn audit(&self) -> Result<LedgerAudit, LedgerError>;

@@ -10,16 +10,19 @@ pub mod clock;
 pub mod gate;
 pub mod idempotency;
 pub mod ledger;
+pub mod payment;
 pub mod queue;
 
-pub use bus::{BusError, BusMessage, EventBus, Heartbeat, StockUpdate, Subscription};
+pub use bus::{BusError, BusMessage, Event, EventBus, Heartbeat, StockUpdate, Subscription};
 pub use clock::{Clock, LedgerClock, SystemClock};
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
 pub use ledger::{
-    Announcement, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct, ProductAudit,
-    ProductChange, Pulse, Recorded,
+    Announcement, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
+    NewProduct, NewSale, OrderChange, OrderQuery, ProductAudit, ProductChange, Pulse, Recorded,
+    SaleChange, SaleQuery,
 };
+pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt};
 
 /// One adapter behind every port: what a room needs to run.
@@ -35,6 +38,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// What feeds the boards.
     pub bus: Arc<dyn EventBus>,
+    /// Where money comes from.
+    pub payments: Arc<dyn PaymentGateway>,
     /// The machine's time.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,6 +1,7 @@
 //! What the tests of every room share: private corners of the real servers.
 #![allow(clippy::missing_panics_doc, clippy::expect_used)] // A panic is how a test fails.
 
+pub mod ledger;
 pub mod postgres;
 pub mod proxy;
 pub mod rabbitmq;

@@ -21,10 +21,15 @@ pub async fn fresh_database() -> config::Redis {
     let mut zero = zero.get_multiplexed_async_connection().await.expect("Redis answers");
     let taken: u32 = zero.incr("doorbuster:test:database", 1).await.expect("a number");
     let url = format!("{base}/{}", 1 + taken % (DATABASES - 1));
-    let own = redis::Client::open(url.clone()).expect("a Redis URL");
+    flush(&url).await;
+    config_for(url)
+}
+
+/// Empties a database.
+pub async fn flush(url: &str) {
+    let own = redis::Client::open(url).expect("a Redis URL");
     let mut own = own.get_multiplexed_async_connection().await.expect("Redis answers");
     let _: () = redis::cmd("FLUSHDB").query_async(&mut own).await.expect("an empty database");
-    config_for(url)
 }
 
 /// The default configuration with another URL.

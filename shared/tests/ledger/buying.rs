@@ -33,7 +33,7 @@ async fn an_order_is_stored_as_it_was_answered(world: &World) {
     assert_eq!(*order, world.order(purchase.id).await);
     assert_eq!(order.terms.as_ref(), Some(&purchase.terms));
     assert_eq!((order.accepted_at, order.version), (purchase.accepted_at, 1));
-    assert_eq!(*recorded.announcement.unwrap().orders[0], *order);
+    assert_eq!(*recorded.announcement.unwrap().orders[0].order, *order);
 }
 
 async fn a_batch_is_settled_in_order_of_arrival(world: &World) {

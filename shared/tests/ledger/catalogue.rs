@@ -17,7 +17,8 @@ both_families!(
 
 async fn a_new_product_is_in_the_catalogue_as_described(world: &World) {
     let new = new_product("TV", 7, Some(2));
-    let (product, level) = world.ledger.create_product(&new).await.unwrap();
+    let (product, announcement) = world.ledger.create_product(&new).await.unwrap();
+    let level = announcement.levels[0];
     assert_eq!((&product.sku, &product.name, product.price), (&new.sku, &new.name, new.price));
     assert_eq!((product.per_user_limit, product.active), (Some(2), true));
     assert_eq!((level.counts.total, level.counts.available(), level.version), (7, 7, 1));

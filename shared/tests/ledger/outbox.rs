@@ -41,7 +41,7 @@ async fn a_due_that_was_not_paid_shows_the_present_state(world: &World) {
     world.let_leases_run_out().await;
     let leased = world.ledger.lease_dues(1).await.unwrap();
     assert_eq!(leased[0].orders, first.orders);
-    assert_eq!(leased[0].orders[1].status, Status::Rejected);
+    assert_eq!(leased[0].orders[1].order.status, Status::Rejected);
     assert_eq!(leased[0].levels, [world.level(product).await]);
 }
 

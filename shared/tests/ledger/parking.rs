@@ -41,7 +41,7 @@ async fn a_parked_purchase_is_an_order_with_only_what_its_id_says(world: &World)
     let letter = letter_of(&purchase);
     let announcement = world.ledger.park(&letter).await.unwrap().unwrap();
     assert_eq!(announcement.dead_letters[0], letter);
-    assert_eq!(*announcement.orders[0], Order::parked(purchase.id));
+    assert_eq!(*announcement.orders[0].order, Order::parked(purchase.id));
     assert_eq!(world.order(purchase.id).await, Order::parked(purchase.id));
     let audit = world.ledger.audit().await.unwrap();
     assert_eq!((audit.parked, audit.dead_letters, audit.dues), (1, 1, 1));
@@ -84,7 +84,7 @@ async fn a_parked_order_is_left_alone_without_a_replay(world: &World) {
     let purchase = buy(product, "ann", 1);
     world.ledger.park(&letter_of(&purchase)).await.unwrap();
     let recorded = world.record(std::slice::from_ref(&purchase)).await;
-    assert_eq!(recorded.settled, [Settled::Order(Order::parked(purchase.id))]);
+    assert_eq!(recorded.settled, [Settled::Order(Order::parked(purchase.id).into())]);
     assert_eq!(recorded.announcement, None);
     assert_eq!(world.stock(product).await, (9, 0, 0, 1));
 }

@@ -50,7 +50,8 @@ async fn an_order_that_another_settler_writes_meanwhile_keeps_its_outcome() {
     let (ann, bob) = (buy(product, "ann", 2), buy(product, "bob", 1));
     let recorded = settle_meanwhile(&world, &ann, vec![ann.clone(), bob.clone()]).await;
     assert_eq!(outcomes(&recorded), [SOLD, SOLD]);
-    let announced: Vec<_> = recorded.announcement.unwrap().orders.iter().map(|o| o.id).collect();
+    let announced: Vec<_> =
+        recorded.announcement.unwrap().orders.iter().map(|o| o.order.id).collect();
     assert_eq!(announced, [bob.id]);
     world.assert_history_adds_up().await;
 }

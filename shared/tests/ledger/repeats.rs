@@ -36,7 +36,7 @@ async fn a_redelivered_batch_may_bring_new_purchases(world: &World) {
     assert_eq!(crate::support::outcomes(&recorded), [SOLD, SOLD, SOLD_OUT]);
     let announced = recorded.announcement.unwrap().orders;
     assert_eq!(announced.len(), 2, "only what is new is announced");
-    assert_eq!(announced[0].id, bob.id);
+    assert_eq!(announced[0].order.id, bob.id);
 }
 
 async fn the_same_id_twice_in_a_batch_is_one_purchase(world: &World) {

@@ -16,7 +16,7 @@ both_families!(
 async fn a_restock_adds_and_withdraws_units(world: &World) {
     let product = world.product("TV", 0, None).await;
     let tv = ProductRef::Id(product);
-    let level = world.ledger.restock(&tv, 5, "ops").await.unwrap();
+    let level = world.ledger.restock(&tv, 5, "ops").await.unwrap().levels[0];
     assert_eq!(level, world.level(product).await);
     world.ledger.restock(&tv, -3, "ops").await.unwrap();
     assert_eq!(world.stock(product).await, (2, 0, 0, 3));
@@ -42,7 +42,7 @@ async fn versions_rise_by_one_per_change(world: &World) {
     versions.push(
         world.announced(&[buy(product, "a", 1), buy(product, "b", 1)]).await.levels[0].version,
     );
-    versions.push(world.ledger.restock(&tv, 1, "ops").await.unwrap().version);
+    versions.push(world.ledger.restock(&tv, 1, "ops").await.unwrap().levels[0].version);
     versions.push(world.change(product, ProductChange::default()).await.version);
     world.ledger.restock(&tv, -1_000, "ops").await.unwrap_err();
     versions.push(world.announced(&[hold(product, "c", 1)]).await.levels[0].version);
@@ -53,7 +53,10 @@ async fn versions_rise_by_one_per_change(world: &World) {
 async fn a_product_is_found_by_sku_too(world: &World) {
     let product = world.product("TV", 0, None).await;
     let sku = |text| ProductRef::Sku(Sku::parse(text).unwrap());
-    assert_eq!(world.ledger.restock(&sku("TV"), 1, "ops").await.unwrap().product_id, product);
+    assert_eq!(
+        world.ledger.restock(&sku("TV"), 1, "ops").await.unwrap().levels[0].product_id,
+        product
+    );
     for unknown in [sku("PC"), ProductRef::Id(ProductId(404))] {
         let error = world.ledger.restock(&unknown, 1, "ops").await.unwrap_err();
         assert!(matches!(error, LedgerError::ProductNotFound), "{error}");

@@ -85,8 +85,10 @@ impl World {
     }
 
     pub(crate) async fn product(&self, sku: &str, total: i64, limit: Option<u32>) -> ProductId {
-        let (product, _) =
-            self.ledger.create_product(&new_product(sku, total, limit)).await.unwrap();
+        let new = new_product(sku, total, limit);
+        let (product, announcement) = self.ledger.create_product(&new).await.unwrap();
+        // Not what tests of the outbox look for.
+        self.ledger.clear_dues(&Vec::from_iter(announcement.due)).await.unwrap();
         product.id
     }
 
@@ -124,6 +126,34 @@ impl World {
                 database.run("update outbox set leased_until = now() - interval '1 s'").await;
             }
         }
+    }
+
+    /// Makes the time of a hold or payment run out.
+    pub(crate) async fn let_time_run_out(&self, id: TrackingId) {
+        match &self.family {
+            Family::Embedded { clock, .. } => drop(clock.0.fetch_add(700_000, Ordering::Relaxed)),
+            Family::Postgres { database } => {
+                let sql = format!(
+                    "update orders set expires_at = now() - interval '1 s',
+                         pay_by = pay_by - interval '1 day' where id = '{id}'"
+                );
+                database.run(&sql).await;
+            }
+        }
+    }
+
+    /// Ends what is over; answers how many there were.
+    pub(crate) async fn expire(&self) -> usize {
+        self.ledger.expire(100).await.unwrap().count
+    }
+
+    /// A hold of one unit whose payment did not come in time.
+    pub(crate) async fn ended(&self, product: ProductId, user: &str, with: &str) -> TrackingId {
+        let id = self.held(product, user, 1).await.id;
+        self.done(crate::life::checkout(id, with)).await;
+        self.let_time_run_out(id).await;
+        assert_eq!(self.expire().await, 1);
+        id
     }
 
     /// Settles a batch of which the gate knew nothing.
@@ -164,7 +194,7 @@ impl World {
 
     pub(crate) async fn change(&self, product: ProductId, change: ProductChange) -> StockLevel {
         let product = ProductRef::Id(product);
-        self.ledger.change_product(&product, &change).await.unwrap().1
+        self.ledger.change_product(&product, &change).await.unwrap().1.levels[0]
     }
 
     pub(crate) async fn limit(&self, product: ProductId, limit: Option<u32>) {

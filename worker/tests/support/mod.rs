@@ -16,7 +16,7 @@ use shared::testing::eventually;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use ledger::FaultyLedger;
+use ledger::{FaultyLedger, faulty};
 
 pub(crate) struct World {
     pub(crate) ports: Ports,
@@ -52,7 +52,7 @@ impl World {
         };
         embedded.ledger.create_product(&new).await.unwrap();
         let minter = Minter::new(embedded.ledger.tracking_key().await.unwrap(), 1);
-        let ledger = Arc::new(FaultyLedger::new(Arc::clone(&embedded.ledger)));
+        let ledger = Arc::new(faulty(Arc::clone(&embedded.ledger)));
         let ports = Ports { ledger: ledger.clone(), ..embedded };
         let (shutdown, worker) = (CancellationToken::new(), TaskTracker::new());
         let (its_ports, its_shutdown) = (ports.clone(), shutdown.clone());

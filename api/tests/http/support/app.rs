@@ -42,7 +42,9 @@ impl TestApp {
 
     /// Starts over these adapters.
     pub(crate) async fn over(ports: Ports, units: i64, change: impl FnOnce(&mut Config)) -> Self {
-        ports.ledger.create_product(&product("SKU-1", units)).await.unwrap();
+        let added = ports.ledger.create_product(&product("SKU-1", units)).await.unwrap();
+        // Nobody listens yet.
+        ports.ledger.clear_dues(&Vec::from_iter(added.1.due)).await.unwrap();
         let app = Self::bare(ports, change).await;
         eventually("the API is ready", async || {
             (app.get("/readyz").await.status == 200).then_some(())
@@ -76,6 +78,7 @@ impl TestApp {
                 bus,
                 queue: Arc::clone(&queue),
                 ledger: Arc::clone(&ledger),
+                events: None,
             };
             let (relay, _) = Relay::start(payer);
             let settler = Settler::new(gate, ledger, relay);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use shared::domain::*;
 use shared::ports::*;
+use shared::testing::ledger::{Guard, GuardedLedger};
 
 /// Switches in front of a family of adapters.
 #[derive(Clone, Default)]
@@ -35,7 +36,7 @@ impl Switches {
         Ports {
             queue: Arc::new(Switched { inner: ports.queue, switches: switches.clone() }),
             gate: Arc::new(Switched { inner: ports.gate, switches: switches.clone() }),
-            ledger: Arc::new(Switched { inner: ports.ledger, switches }),
+            ledger: Arc::new(GuardedLedger { inner: ports.ledger, guard: switches }),
             ..ports
         }
     }
@@ -102,60 +103,23 @@ impl StockGate for Switched<dyn StockGate> {
     }
 }
 
-macro_rules! delegate {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)+) => {
-        #[async_trait]
-        impl Ledger for Switched<dyn Ledger> {
-            async fn record(
-                &self,
-                batch: &[Purchase],
-                answers: &[Answer],
-            ) -> Result<Recorded, LedgerError> {
-                if is(&self.switches.collide) {
-                    let settled = batch.iter().map(|_| Settled::Collision).collect();
-                    return Ok(Recorded { settled, announcement: None });
-                }
-                self.here()?;
-                self.inner.record(batch, answers).await
-            }
-            async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
-                self.switches.looks.fetch_add(1, Ordering::SeqCst);
-                self.here()?;
-                self.inner.orders(ids).await
-            }
-            $(
-                async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
-                    self.here()?;
-                    self.inner.$name($($arg),*).await
-                }
-            )+
+impl Guard for Switches {
+    fn before(&self, name: &'static str) -> Result<(), LedgerError> {
+        if name == "orders" {
+            self.looks.fetch_add(1, Ordering::SeqCst);
         }
-    };
-}
-
-impl Switched<dyn Ledger> {
-    fn here(&self) -> Result<(), LedgerError> {
-        if is(&self.switches.ledger_away) {
+        if is(&self.ledger_away) {
             Err(LedgerError::Unavailable("switched off".into()))
         } else {
             Ok(())
         }
     }
-}
 
-delegate! {
-    begin_attempt(id: TrackingId) -> u32;
-    park(letter: &DeadLetter) -> Option<Announcement>;
-    keep_dead_letter(letter: &DeadLetter) -> ();
-    orders_by_key(keys: &[UserKey]) -> Vec<Order>;
-    catalogue() -> Catalogue;
-    pulse() -> Pulse;
-    stock(products: &[ProductId]) -> Vec<StockLevel>;
-    tracking_key() -> TrackingKey;
-    lease_dues(limit: usize) -> Vec<Announcement>;
-    clear_dues(dues: &[DueId]) -> ();
-    create_product(new: &NewProduct) -> (Product, StockLevel);
-    change_product(product: &ProductRef, change: &ProductChange) -> (Product, StockLevel);
-    restock(product: &ProductRef, delta: i64, who: &str) -> StockLevel;
-    audit() -> LedgerAudit;
+    fn before_record(&self, batch: &[Purchase]) -> Option<Result<Recorded, LedgerError>> {
+        if is(&self.collide) {
+            let settled = batch.iter().map(|_| Settled::Collision).collect();
+            return Some(Ok(Recorded { settled, announcement: None }));
+        }
+        Guard::before(self, "record").err().map(Err)
+    }
 }

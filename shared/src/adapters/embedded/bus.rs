@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
-use crate::ports::{BusError, BusMessage, EventBus, Subscription};
+use crate::ports::{BusError, BusMessage, Event, EventBus, Subscription};
 
 /// Messages kept for a subscriber that is behind, as on RabbitMQ.
 const BACKLOG_MAX: usize = 4096;
@@ -12,12 +12,21 @@ const BACKLOG_MAX: usize = 4096;
 /// error, so that it takes a snapshot again.
 pub struct EmbeddedBus {
     sender: Sender<BusMessage>,
+    events: Sender<Event>,
 }
 
 impl EmbeddedBus {
     /// A bus without subscribers.
     pub fn new() -> Self {
-        Self { sender: broadcast::channel(BACKLOG_MAX).0 }
+        Self {
+            sender: broadcast::channel(BACKLOG_MAX).0,
+            events: broadcast::channel(BACKLOG_MAX).0,
+        }
+    }
+
+    /// The events for other systems from now on, as a queue bound to `events` would get them.
+    pub fn events(&self) -> Receiver<Event> {
+        self.events.subscribe()
     }
 }
 
@@ -32,7 +41,10 @@ impl EventBus for EmbeddedBus {
     async fn publish(&self, messages: &[BusMessage]) -> Result<(), BusError> {
         for message in messages {
             // An error only says that nobody is listening.
-            let _ = self.sender.send(message.clone());
+            match message {
+                BusMessage::Event(event) => drop(self.events.send(event.clone())),
+                news => drop(self.sender.send(news.clone())),
+            }
         }
         Ok(())
     }

@@ -12,13 +12,16 @@ use super::rows::{self, LevelSql, ProductSql, level_columns, live_capped_sale, p
 use super::session::Session;
 use super::statement::{bind, command, query};
 use super::view;
-use crate::domain::{Counts, Product, ProductId, ProductRef, StockLevel};
-use crate::ports::{LedgerError, NewProduct, ProductChange};
+use super::write::{self, Owed};
+use crate::domain::{
+    Counts, Notice, NoticeEvent, Product, ProductId, ProductRef, SaleId, StockLevel,
+};
+use crate::ports::{Announcement, LedgerError, NewProduct, ProductChange};
 
 pub(super) async fn create(
     session: &Session,
     new: &NewProduct,
-) -> Result<(Product, StockLevel), Fault> {
+) -> Result<(Product, Announcement), Fault> {
     if new.total < 0 {
         return Err(LedgerError::StockInUse { available: 0 }.into());
     }
@@ -51,14 +54,17 @@ pub(super) async fn create(
     note_movement(session, product.id, new.total, "created", "").await?;
     raise_catalogue_version(session).await?;
     let counts = Counts { total: new.total, ..Counts::default() };
-    Ok((product.clone(), StockLevel { product_id: product.id, counts, version: 1, sale: None }))
+    let level = StockLevel { product_id: product.id, counts, version: 1, sale: None };
+    let notice = Notice::of_product(product.id, NoticeEvent::ProductCreated);
+    let announcement = announce(session, vec![notice], vec![level]).await?;
+    Ok((product, announcement))
 }
 
 pub(super) async fn change(
     session: &Session,
     product: &ProductRef,
     change: &ProductChange,
-) -> Result<(Product, StockLevel), Fault> {
+) -> Result<(Product, Announcement), Fault> {
     let id = find(session, product).await?;
     view::lock(session, vec![id.0]).await?;
     // Read after the lock: what is compared and kept is what the last change left.
@@ -77,11 +83,12 @@ pub(super) async fn change(
     );
     session.execute(command(sql, binds)).await?;
     if old.per_user_limit.is_none() && new.per_user_limit.is_some() {
-        recount_buyers(session, id).await?;
+        recount_buyers(session, id, None).await?;
     }
     let level = raise_version(session, id, 0).await?;
     raise_catalogue_version(session).await?;
-    Ok((new, level))
+    let notice = Notice::of_product(id, NoticeEvent::ProductChanged);
+    Ok((new, announce(session, vec![notice], vec![level]).await?))
 }
 
 pub(super) async fn restock(
@@ -89,7 +96,7 @@ pub(super) async fn restock(
     product: &ProductRef,
     delta: i64,
     who: &str,
-) -> Result<StockLevel, Fault> {
+) -> Result<Announcement, Fault> {
     let id = find(session, product).await?;
     let counts = view::lock(session, vec![id.0]).await?;
     let counts = counts.get(&id).copied().ok_or(LedgerError::ProductNotFound)?;
@@ -99,10 +106,24 @@ pub(super) async fn restock(
         return Err(in_use().into());
     }
     note_movement(session, id, delta, "restocked", who).await?;
-    raise_version(session, id, delta).await
+    let level = raise_version(session, id, delta).await?;
+    let mut notices = vec![Notice::of_product(id, NoticeEvent::StockMoved)];
+    notices.extend(Notice::of_stock(id, counts, level.counts));
+    announce(session, notices, vec![level]).await
 }
 
-async fn find(session: &Session, product: &ProductRef) -> Result<ProductId, Fault> {
+/// Owes the news of an operator's write.
+pub(super) async fn announce(
+    session: &Session,
+    notices: Vec<Notice>,
+    levels: Vec<StockLevel>,
+) -> Result<Announcement, Fault> {
+    let owed = Owed { notices: &notices, ..Owed::default() };
+    let (due, at) = write::owe(session, &owed).await?;
+    Ok(Announcement { due: Some(due), at, notices, levels, ..Announcement::default() })
+}
+
+pub(super) async fn find(session: &Session, product: &ProductRef) -> Result<ProductId, Fault> {
     let found: Vec<i64> = match product {
         ProductRef::Id(id) => {
             let sql = "select id from products where id = ?";
@@ -117,26 +138,33 @@ async fn find(session: &Session, product: &ProductRef) -> Result<ProductId, Faul
     Ok(ProductId(*id))
 }
 
-async fn read(session: &Session, id: ProductId) -> Result<Product, Fault> {
+pub(super) async fn read(session: &Session, id: ProductId) -> Result<Product, Fault> {
     let sql = concat!("select ", product_columns!(), " from products p where p.id = ?");
     rows::product(session.row(query::<ProductSql, _>(sql, (bind::<BigInt, _>(id.0),))).await?)
 }
 
-/// Counts what buyers have outside sales: a limit where there was none counts what was bought
-/// before it. Reads all orders, under the lock: a rare act of an operator, which may take longer
-/// than a settle.
-async fn recount_buyers(session: &Session, id: ProductId) -> Result<(), Fault> {
+/// Counts what buyers have in a sale, or outside sales: a limit where there was none counts what was
+/// bought before it. Reads all orders, under the lock: a rare act of an operator, which may take
+/// longer than a settle.
+pub(super) async fn recount_buyers(
+    session: &Session,
+    id: ProductId,
+    sale: Option<SaleId>,
+) -> Result<(), Fault> {
     session.allow(Duration::from_secs(60)).await?;
     session.batch("set local enable_seqscan = on").await?;
-    let sql = "delete from buyers where product_id = ? and sale_id = 0";
-    session.execute(command(sql, (bind::<BigInt, _>(id.0),))).await?;
+    let sale = sale.map_or(0, |sale| sale.0);
+    let sql = "delete from buyers where product_id = ? and sale_id = ?";
+    let binds = (bind::<BigInt, _>(id.0), bind::<BigInt, _>(sale));
+    session.execute(command(sql, binds)).await?;
     let sql = "
-        insert into buyers (product_id, user_id, units)
-        select product_id, user_id, sum(quantity)::bigint from orders
-        where product_id = ? and sale_id is null
+        insert into buyers (product_id, sale_id, user_id, units)
+        select product_id, coalesce(sale_id, 0), user_id, sum(quantity)::bigint from orders
+        where product_id = ? and coalesce(sale_id, 0) = ?
             and status in ('RESERVED', 'PENDING', 'CONFIRMED', 'FULFILLED')
-        group by product_id, user_id";
-    session.execute(command(sql, (bind::<BigInt, _>(id.0),))).await.map(drop)
+        group by product_id, coalesce(sale_id, 0), user_id";
+    let binds = (bind::<BigInt, _>(id.0), bind::<BigInt, _>(sale));
+    session.execute(command(sql, binds)).await.map(drop)
 }
 
 async fn note_movement(
@@ -159,7 +187,11 @@ async fn note_movement(
     session.execute(command(sql, binds)).await.map(drop)
 }
 
-async fn raise_version(session: &Session, id: ProductId, delta: i64) -> Result<StockLevel, Fault> {
+pub(super) async fn raise_version(
+    session: &Session,
+    id: ProductId,
+    delta: i64,
+) -> Result<StockLevel, Fault> {
     let sql = concat!(
         "with i as (
              update inventory set total = total + ?, version = version + 1 where product_id = ?
@@ -174,7 +206,7 @@ async fn raise_version(session: &Session, id: ProductId, delta: i64) -> Result<S
     session.row(query::<LevelSql, _>(sql, binds)).await.map(rows::level)
 }
 
-async fn raise_catalogue_version(session: &Session) -> Result<(), Fault> {
+pub(super) async fn raise_catalogue_version(session: &Session) -> Result<(), Fault> {
     let sql = "update settings set value = (value::bigint + 1)::text
                where name = 'catalogue_version'";
     session.execute(command(sql, ())).await.map(drop)

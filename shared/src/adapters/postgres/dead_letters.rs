@@ -5,10 +5,9 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Uuid as SqlUuid};
 use super::errors::Fault;
 use super::session::Session;
 use super::statement::{bind, command, query};
-use super::write;
+use super::write::{self, Owed};
 use crate::domain::Order;
-use crate::ports::{Announcement, DeadLetter};
-use std::sync::Arc;
+use crate::ports::{Announcement, DeadLetter, OrderChange};
 
 /// Parks the order of a letter; see [`crate::ports::Ledger::park`].
 pub(super) async fn park(
@@ -23,14 +22,12 @@ pub(super) async fn park(
     if order.is_none() && !is_new {
         return Ok(None);
     }
-    let orders: Vec<&Order> = order.iter().collect();
-    let due = write::owe(session, &orders, vec![letter_id]).await?;
-    Ok(Some(Announcement {
-        due: Some(due),
-        orders: order.into_iter().map(Arc::new).collect(),
-        levels: Vec::new(),
-        dead_letters: vec![letter.clone()],
-    }))
+    let orders: Vec<_> = order.into_iter().map(OrderChange::settled).collect();
+    let dead_letters = vec![letter_id];
+    let (due, at) =
+        write::owe(session, &Owed { orders: &orders, dead_letters, ..Owed::default() }).await?;
+    let dead_letters = vec![letter.clone()];
+    Ok(Some(Announcement { due: Some(due), at, orders, dead_letters, ..Announcement::default() }))
 }
 
 /// Keeps a letter, with the attempts that were made. The same body again is the same letter;

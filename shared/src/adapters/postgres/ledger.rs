@@ -14,14 +14,16 @@ use super::pool::SessionPool;
 use super::record::{self, Batch};
 use super::suspects::Suspects;
 use super::transaction::transaction;
-use super::{audit, catalogue, dead_letters, outbox, reads};
+use super::{advance, audit, catalogue, dead_letters, outbox, reads, sales};
 use crate::config;
 use crate::domain::{
-    Catalogue, Order, Product, ProductId, ProductRef, Purchase, StockLevel, TrackingId, TrackingKey,
+    Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
+    Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
-    ProductChange, Pulse, Recorded, UserKey,
+    Announcement, Answer, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
+    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
+    UserKey,
 };
 
 /// The ledger in PostgreSQL.
@@ -60,6 +62,25 @@ impl Ledger for PostgresLedger {
         let (pool, suspects) = (self.pool.clone(), self.suspects.clone());
         let batch = Batch { purchases: batch.to_vec(), answers: answers.to_vec() };
         to_its_end(async move { record::record(&pool, &batch, &suspects).await }).await
+    }
+
+    async fn advance(&self, commands: &[Command]) -> Result<Carried, LedgerError> {
+        let (pool, commands) = (self.pool.clone(), commands.to_vec());
+        to_its_end(
+            async move { transaction!(pool, |session| advance::advance(session, &commands)) },
+        )
+        .await
+    }
+
+    async fn expire(&self, limit: usize) -> Result<Expired, LedgerError> {
+        let pool = self.pool.clone();
+        to_its_end(async move { transaction!(pool, |session| advance::expire(session, limit)) })
+            .await
+    }
+
+    async fn orders_of(&self, query: &OrderQuery) -> Result<Vec<Order>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(reads::orders_of(&session, query).await?)
     }
 
     async fn begin_attempt(&self, id: TrackingId) -> Result<u32, LedgerError> {
@@ -126,7 +147,10 @@ impl Ledger for PostgresLedger {
         Ok(outbox::clear(&session, dues).await?)
     }
 
-    async fn create_product(&self, new: &NewProduct) -> Result<(Product, StockLevel), LedgerError> {
+    async fn create_product(
+        &self,
+        new: &NewProduct,
+    ) -> Result<(Product, Announcement), LedgerError> {
         let (pool, new) = (self.pool.clone(), new.clone());
         to_its_end(async move { transaction!(pool, |session| catalogue::create(session, &new)) })
             .await
@@ -136,7 +160,7 @@ impl Ledger for PostgresLedger {
         &self,
         product: &ProductRef,
         change: &ProductChange,
-    ) -> Result<(Product, StockLevel), LedgerError> {
+    ) -> Result<(Product, Announcement), LedgerError> {
         let (pool, product, change) = (self.pool.clone(), product.clone(), change.clone());
         to_its_end(async move {
             transaction!(pool, |session| catalogue::change(session, &product, &change))
@@ -149,12 +173,42 @@ impl Ledger for PostgresLedger {
         product: &ProductRef,
         delta: i64,
         who: &str,
-    ) -> Result<StockLevel, LedgerError> {
+    ) -> Result<Announcement, LedgerError> {
         let (pool, product, who) = (self.pool.clone(), product.clone(), who.to_owned());
         to_its_end(async move {
             transaction!(pool, |session| catalogue::restock(session, &product, delta, &who))
         })
         .await
+    }
+
+    async fn create_sale(&self, new: &NewSale) -> Result<(Sale, Announcement), LedgerError> {
+        let (pool, new) = (self.pool.clone(), new.clone());
+        to_its_end(async move { transaction!(pool, |session| sales::create(session, &new)) }).await
+    }
+
+    async fn change_sale(
+        &self,
+        id: SaleId,
+        change: &SaleChange,
+    ) -> Result<(Sale, Announcement), LedgerError> {
+        let (pool, change) = (self.pool.clone(), change.clone());
+        to_its_end(async move { transaction!(pool, |session| sales::change(session, id, &change)) })
+            .await
+    }
+
+    async fn cancel_sale(&self, id: SaleId) -> Result<(Sale, Option<Announcement>), LedgerError> {
+        let pool = self.pool.clone();
+        to_its_end(async move { transaction!(pool, |session| sales::cancel(session, id)) }).await
+    }
+
+    async fn sales(&self, query: &SaleQuery) -> Result<(Timestamp, Vec<Sale>), LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(sales::list(&session, query).await?)
+    }
+
+    async fn note_phases(&self) -> Result<Option<Announcement>, LedgerError> {
+        let pool = self.pool.clone();
+        to_its_end(async move { transaction!(pool, |session| sales::note_phases(session)) }).await
     }
 
     async fn audit(&self) -> Result<LedgerAudit, LedgerError> {

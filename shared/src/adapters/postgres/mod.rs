@@ -5,13 +5,15 @@
 //! | `connect`, `listen`, `tap`, `pool`, `session` | a connection: its guards, its errors, who uses it |
 //! | `statement`, `rows`, `errors`, `transaction` | SQL with types, columns, outage or poison |
 //! | `record`, `view`, `write`, `suspects` | settling a batch |
+//! | `advance` | what happens to orders afterwards |
 //! | `reads`, `audit` | reading |
-//! | `catalogue`, `outbox`, `dead_letters` | the rest of the port |
+//! | `catalogue`, `sales`, `outbox`, `dead_letters` | the rest of the port |
 //! | `migrate` | the tables |
 //!
 //! Lock order everywhere: orders already there (by ID) → inventory (by ID) → sales → buyers →
 //! inserts → outbox.
 
+mod advance;
 mod audit;
 mod catalogue;
 mod connect;
@@ -25,6 +27,7 @@ mod pool;
 mod reads;
 mod record;
 mod rows;
+mod sales;
 mod session;
 mod statement;
 mod suspects;

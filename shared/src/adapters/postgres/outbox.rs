@@ -3,18 +3,22 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid as SqlUuid};
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::errors::Fault;
-use super::reads;
 use super::session::Session;
 use super::statement::{bind, command, query};
-use crate::domain::{Order, ProductId, StockLevel, TrackingId};
-use crate::ports::{Announcement, DeadLetter, DueId};
+use super::{reads, rows};
+use crate::domain::{Notice, Order, OrderEvent, ProductId, StockLevel, TrackingId};
+use crate::ports::{Announcement, DeadLetter, DueId, OrderChange};
 
-/// A leased row: its ID, its orders and its dead letters.
-type Due = (i64, Vec<Uuid>, Vec<i64>);
+/// A leased row: ID, when it was written, orders with what happened to them at which version,
+/// notices, dead letters.
+type Due = (i64, PgTimestamp, Vec<Uuid>, Vec<String>, Vec<i64>, String, Vec<i64>);
+type DueSql =
+    (BigInt, Timestamptz, Array<SqlUuid>, Array<Text>, Array<BigInt>, Text, Array<BigInt>);
 
 /// Leases rows whose lease ran out in one short statement, then reads what they owe without any
 /// lock: whoever pays them holds nothing that others wait for.
@@ -27,23 +31,29 @@ pub(super) async fn lease(session: &Session, limit: usize) -> Result<Vec<Announc
         )
         update outbox set leased_until = clock_timestamp() + interval '5 s'
         from due where outbox.id = due.id
-        returning outbox.id, order_ids, dead_letter_ids";
+        returning outbox.id, at, order_ids, kinds, versions, notices::text, dead_letter_ids";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let lease =
-        query::<(BigInt, Array<SqlUuid>, Array<BigInt>), _>(sql, (bind::<BigInt, _>(limit),));
+    let lease = query::<DueSql, _>(sql, (bind::<BigInt, _>(limit),));
     let mut dues: Vec<Due> = session.rows(lease).await?;
     if dues.is_empty() {
         return Ok(Vec::new());
     }
     dues.sort_unstable_by_key(|due| due.0);
     let order_ids: Vec<TrackingId> =
-        dues.iter().flat_map(|due| due.1.iter().copied().map(TrackingId)).collect();
-    let letter_ids: Vec<i64> = dues.iter().flat_map(|due| due.2.iter().copied()).collect();
+        dues.iter().flat_map(|due| due.2.iter().copied().map(TrackingId)).collect();
+    let letter_ids: Vec<i64> = dues.iter().flat_map(|due| due.6.iter().copied()).collect();
     let (orders, letters) =
         futures::try_join!(reads::orders(session, &order_ids), dead_letters(session, letter_ids))?;
-    let products: HashSet<ProductId> = orders.iter().filter_map(product_of).collect();
+    let noticed = dues.iter().flat_map(|due| notices(&due.5)).map(|notice| notice.product_id);
+    let products: HashSet<ProductId> =
+        orders.iter().filter_map(product_of).chain(noticed).collect();
     let levels = reads::stock(session, &Vec::from_iter(products)).await?;
     Ok(Owed::new(orders, levels, letters).announcements(dues))
+}
+
+/// Those of a version that we do not know are left to whoever does.
+fn notices(json: &str) -> Vec<Notice> {
+    serde_json::from_str(json).unwrap_or_default()
 }
 
 fn product_of(order: &Order) -> Option<ProductId> {
@@ -67,17 +77,28 @@ impl Owed {
     }
 
     fn announcements(&self, dues: Vec<Due>) -> Vec<Announcement> {
-        let announcement = |(id, order_ids, letter_ids): Due| {
-            let orders: Vec<_> = order_ids
-                .into_iter()
-                .filter_map(|id| self.orders.get(&TrackingId(id)).cloned())
+        let announcement = |due: Due| {
+            let (id, at, order_ids, kinds, versions, notices_json, letter_ids) = due;
+            let changes = order_ids.into_iter().zip(kinds).zip(versions);
+            let orders: Vec<_> = changes
+                .filter_map(|((id, kind), version)| {
+                    let order = self.orders.get(&TrackingId(id)).cloned()?;
+                    let known = OrderEvent::from_name(&kind);
+                    let event = known.unwrap_or_else(|| OrderEvent::settled(&order));
+                    Some(OrderChange { event, version, order })
+                })
                 .collect();
-            let products: HashSet<_> = orders.iter().filter_map(|o| product_of(o)).collect();
+            let notices = notices(&notices_json);
+            let products = orders.iter().filter_map(|change| product_of(&change.order));
+            let products: HashSet<_> =
+                products.chain(notices.iter().map(|notice| notice.product_id)).collect();
             let letters = letter_ids.iter().filter_map(|id| self.letters.get(id).cloned());
             Announcement {
                 due: Some(DueId(id)),
+                at: rows::from_pg(at),
                 levels: products.iter().filter_map(|id| self.levels.get(id).copied()).collect(),
                 orders,
+                notices,
                 dead_letters: letters.collect(),
             }
         };

@@ -1,7 +1,7 @@
 //! Reads that take no locks.
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::errors::Fault;
@@ -11,8 +11,10 @@ use super::rows::{
 };
 use super::session::Session;
 use super::statement::{bind, query};
-use crate::domain::{Catalogue, Order, ProductId, StockLevel, TrackingId, TrackingKey};
-use crate::ports::{Pulse, UserKey};
+use crate::domain::{
+    Catalogue, Order, ProductId, Status, StockLevel, Timestamp, TrackingId, TrackingKey,
+};
+use crate::ports::{OrderQuery, Pulse, UserKey};
 
 pub(super) async fn orders(session: &Session, ids: &[TrackingId]) -> Result<Vec<Order>, Fault> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
@@ -36,6 +38,30 @@ pub(super) async fn orders_by_key(
     let binds = (bind::<Array<Text>, _>(users), bind::<Array<Text>, _>(keys));
     let found = session.rows(query::<OrderSql, _>(sql, binds)).await?;
     found.into_iter().map(rows::order).collect()
+}
+
+pub(super) async fn orders_of(session: &Session, asked: &OrderQuery) -> Result<Vec<Order>, Fault> {
+    let sql = concat!(
+        "select ",
+        order_columns!(),
+        " from orders o
+          where o.user_id = ? and (?::text is null or o.status = ?) and o.id < ?
+          order by o.user_id desc, o.id desc limit ?"
+    );
+    let status = asked.status.map(Status::as_str);
+    let binds = (
+        bind::<Text, _>(asked.user_id.as_str()),
+        bind::<Nullable<Text>, _>(status),
+        bind::<Nullable<Text>, _>(status),
+        bind::<SqlUuid, _>(asked.after.map_or(Uuid::max(), |id| id.0)),
+        bind::<BigInt, _>(i64::try_from(asked.limit).unwrap_or(i64::MAX)),
+    );
+    let found = session.rows(query::<OrderSql, _>(sql, binds)).await?;
+    found.into_iter().map(rows::order).collect()
+}
+
+pub(super) async fn clock(session: &Session) -> Result<Timestamp, Fault> {
+    session.row(query::<Timestamptz, _>("select clock_timestamp()", ())).await.map(rows::from_pg)
 }
 
 /// The catalogue; in a snapshot.

@@ -1,7 +1,6 @@
 //! Settling a batch: one transaction around the pure decision, three round trips under the lock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::errors::Fault;
 use super::pool::SessionPool;
@@ -9,8 +8,8 @@ use super::session::Session;
 use super::suspects::Suspects;
 use super::transaction::transaction;
 use super::{view, write};
-use crate::domain::{ProductId, Purchase, Settled, decide};
-use crate::ports::{Announcement, Answer, Recorded};
+use crate::domain::{Decision, ProductId, Purchase, Settled, decide};
+use crate::ports::{Announcement, Answer, OrderChange, Recorded};
 
 /// A batch with the gate's answers.
 pub(super) struct Batch {
@@ -77,27 +76,32 @@ async fn settle(
 
     // Units are taken only under the lock. It can come to this when the gate refused a purchase
     // and the counts rose between two looks.
-    let unlocked: Vec<_> =
-        decision.taken.keys().filter(|id| !locked.contains_key(id)).copied().collect();
+    let taken = decision.changes.taken.keys();
+    let unlocked: Vec<_> = taken.filter(|id| !locked.contains_key(id)).copied().collect();
     if !unlocked.is_empty() {
         insist.extend(unlocked);
         return Err(Fault::Again("units of a product that was not locked".into()));
     }
 
-    let collisions = batch.purchases.iter().zip(&decision.settled);
+    let Decision { settled, inserts, replays, changes, notices } = decision;
+    let collisions = batch.purchases.iter().zip(&settled);
     let collisions = collisions.filter(|(_, settled)| **settled == Settled::Collision);
-    let (due, levels, (), ()) = futures::try_join!(
-        write::orders(session, &decision),
-        write::stock(session, &decision),
-        write::collisions(session, collisions.map(|(purchase, _)| purchase).collect()),
+    let collisions = collisions.map(|(purchase, _)| purchase).collect();
+    if inserts.is_empty() && replays.is_empty() {
+        write::collisions(session, collisions).await?;
+        suspects.clear(session, &batch.purchases).await?;
+        return Ok(Recorded { settled, announcement: None });
+    }
+    let orders = inserts.iter().chain(&replays).cloned();
+    let orders: Vec<_> = orders.map(OrderChange::settled).collect();
+    let owed = write::Owed { orders: &orders, notices: &notices, ..Default::default() };
+    let ((due, at), levels, (), ()) = futures::try_join!(
+        write::orders(session, &inserts, &replays, &owed),
+        write::stock(session, &changes),
+        write::collisions(session, collisions),
         suspects.clear(session, &batch.purchases),
     )?;
-    let changed = decision.inserts.into_iter().chain(decision.replays);
-    let announcement = due.map(|due| Announcement {
-        due: Some(due),
-        orders: changed.map(Arc::new).collect(),
-        levels,
-        dead_letters: Vec::new(),
-    });
-    Ok(Recorded { settled: decision.settled, announcement })
+    let dead_letters = Vec::new();
+    let announcement = Announcement { due: Some(due), at, orders, notices, levels, dead_letters };
+    Ok(Recorded { settled, announcement: Some(announcement) })
 }

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::errors::Fault;
 use crate::domain::stock::SaleLeft;
 use crate::domain::{
-    Counts, Currency, Fingerprint, IdempotencyKey, InvalidId, Keyed, Money, Order, Product,
-    ProductId, Quantity, Reason, Sale, SaleId, Sku, Status, StockLevel, Terms, Timestamp,
-    TrackingId, UserId,
+    Counts, Currency, Fingerprint, IdempotencyKey, InvalidId, Keyed, Money, Order, Payment,
+    PaymentRef, Product, ProductId, Quantity, Reason, Refund, Sale, SaleId, Sku, Status,
+    StockLevel, Terms, Timestamp, TrackingId, UserId,
 };
 
 /// PostgreSQL counts microseconds from 2000-01-01.
@@ -41,13 +41,19 @@ fn unreadable(what: &str, id: impl std::fmt::Display) -> Fault {
 macro_rules! order_columns {
     () => {
         "o.id, o.product_id, o.sale_id, o.user_id, o.quantity, o.unit_price_minor, o.currency, \
-         o.status, o.reason, o.replay_of, o.accepted_at, o.decided_at, o.expires_at, o.version, \
-         o.idempotency_key, o.fingerprint"
+         o.status, o.reason, o.replay_of, o.accepted_at, o.decided_at, o.version, \
+         o.idempotency_key, o.fingerprint, \
+         o.expires_at, o.pay_by, o.reclaims, o.payment_method, o.payment_reference, \
+         o.shipping_address::text, o.refund_due_at, o.refund_references::text"
     };
 }
 pub(super) use order_columns;
 
-pub(super) type OrderSql = (
+/// What a settle writes, and what happens afterwards.
+pub(super) type OrderSql = (SettledSql, LifeSql);
+pub(super) type OrderRow = (SettledRow, LifeRow);
+
+type SettledSql = (
     SqlUuid,
     Nullable<BigInt>,
     Nullable<BigInt>,
@@ -60,13 +66,12 @@ pub(super) type OrderSql = (
     Nullable<SqlUuid>,
     Timestamptz,
     Nullable<Timestamptz>,
-    Nullable<Timestamptz>,
     BigInt,
     Nullable<Text>,
     Nullable<BigInt>,
 );
 
-pub(super) type OrderRow = (
+type SettledRow = (
     Uuid,
     Option<i64>,
     Option<i64>,
@@ -79,21 +84,44 @@ pub(super) type OrderRow = (
     Option<Uuid>,
     PgTimestamp,
     Option<PgTimestamp>,
-    Option<PgTimestamp>,
     i64,
     Option<String>,
     Option<i64>,
 );
 
+type LifeSql = (
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    Nullable<SqlUuid>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Timestamptz>,
+    Nullable<Text>,
+);
+
+type LifeRow = (
+    Option<PgTimestamp>,
+    Option<PgTimestamp>,
+    Option<Uuid>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<PgTimestamp>,
+    Option<String>,
+);
+
 /// An order as stored.
-pub(super) fn order(row: OrderRow) -> Result<Order, Fault> {
-    let id = TrackingId(row.0);
-    read_order(row).ok_or_else(|| unreadable("order", id))
+pub(super) fn order((settled, life): OrderRow) -> Result<Order, Fault> {
+    let id = TrackingId(settled.0);
+    read_settled(settled)
+        .and_then(|order| read_life(order, life))
+        .ok_or_else(|| unreadable("order", id))
 }
 
-fn read_order(row: OrderRow) -> Option<Order> {
+fn read_settled(row: SettledRow) -> Option<Order> {
     let (id, product, sale, user, quantity, price, currency, status, reason, ..) = row;
-    let (.., replay_of, accepted_at, decided_at, expires_at, version, key, fingerprint) = row;
+    let (.., replay_of, accepted_at, decided_at, version, key, fingerprint) = row;
     let terms = match (product, user, quantity, price, currency) {
         (Some(product), Some(user), Some(quantity), Some(minor), Some(currency)) => Some(Terms {
             product_id: ProductId(product),
@@ -116,16 +144,42 @@ fn read_order(row: OrderRow) -> Option<Order> {
         None => None,
     };
     Some(Order {
-        id: TrackingId(id),
         terms,
         status: Status::from_name(&status)?,
         reason,
         replay_of: replay_of.map(TrackingId),
         accepted_at: from_pg(accepted_at),
         decided_at: decided_at.map(from_pg),
-        expires_at: expires_at.map(from_pg),
         version,
         keyed,
+        ..Order::queued(TrackingId(id))
+    })
+}
+
+fn read_life(order: Order, row: LifeRow) -> Option<Order> {
+    let (expires_at, pay_by, reclaims, method, reference, shipping, refund_due_at, refunds) = row;
+    let payment = match reference {
+        Some(reference) => Some(Box::new(Payment {
+            reference: PaymentRef::parse(reference).ok()?,
+            method: method.map(Into::into),
+            shipping_address: shipping.map(Into::into),
+        })),
+        None => None,
+    };
+    let refund = match (refund_due_at, refunds) {
+        (Some(due_at), Some(references)) => Some(Box::new(Refund {
+            due_at: from_pg(due_at),
+            references: serde_json::from_str(&references).ok()?,
+        })),
+        _ => None,
+    };
+    Some(Order {
+        expires_at: expires_at.map(from_pg),
+        pay_by: pay_by.map(from_pg),
+        reclaims: reclaims.map(TrackingId),
+        payment,
+        refund,
+        ..order
     })
 }
 

@@ -13,9 +13,10 @@ use super::errors::Fault;
 use super::rows::{self, OrderSql, SaleSql, order_columns, sale_columns};
 use super::session::Session;
 use super::statement::{bind, command, query};
-use crate::domain::decide::{BuyerKey, KeyOwner, ProductState};
+use crate::domain::changes::BuyerKey;
+use crate::domain::decide::{KeyOwner, ProductState};
 use crate::domain::{
-    Counts, Fingerprint, IdempotencyKey, Kind, Order, ProductId, Purchase, Sale, SaleId,
+    Counts, Fingerprint, IdempotencyKey, Kind, Order, ProductId, Purchase, Sale, SaleId, Terms,
     TrackingId, UserId, View,
 };
 
@@ -73,20 +74,65 @@ pub(super) async fn read(
     let (now, products, sales, bought, holders, orders, keys) = futures::try_join!(
         session.row(query::<Timestamptz, _>("select clock_timestamp()", ())),
         products(session, counts),
-        sales(session, batch),
+        sales(session, sale_ids(batch.iter().map(|purchase| &purchase.terms))),
         bought(session, batch),
         holders(session, batch),
         orders(session, batch),
         keys(session, batch),
     )?;
     let now = rows::from_pg(now);
-    Ok(View { now, products, sales, bought, holders, orders, keys })
+    let reclaimed = HashMap::new();
+    Ok(View { now, products, sales, bought, holders, orders, keys, reclaimed })
+}
+
+/// Reads what moving orders along asks for; `late` are those whose payment may be honoured anew.
+pub(super) async fn read_standing(
+    session: &Session,
+    orders: Vec<Order>,
+    late: &[Purchase],
+    counts: &BTreeMap<ProductId, Counts>,
+) -> Result<View, Fault> {
+    let terms = orders.iter().filter_map(|order| order.terms.as_ref());
+    let (now, products, sales) = futures::try_join!(
+        session.row(query::<Timestamptz, _>("select clock_timestamp()", ())),
+        products(session, counts),
+        sales(session, sale_ids(terms)),
+    )?;
+    let (bought, holders, reclaimed) = if late.is_empty() {
+        Default::default()
+    } else {
+        let ids = late.iter().map(|purchase| purchase.id.0).collect();
+        futures::try_join!(bought(session, late), holders(session, late), reclaims(session, ids))?
+    };
+    Ok(View {
+        now: rows::from_pg(now),
+        products,
+        sales,
+        bought,
+        holders,
+        orders: orders.into_iter().map(|order| (order.id, order)).collect(),
+        keys: HashMap::new(),
+        reclaimed,
+    })
+}
+
+/// The orders that honour late payments of these.
+async fn reclaims(session: &Session, ids: Vec<Uuid>) -> Result<HashMap<TrackingId, Order>, Fault> {
+    let sql = concat!("select ", order_columns!(), " from orders o where o.reclaims = any(?)");
+    let read = query::<OrderSql, _>(sql, (bind::<Array<SqlUuid>, _>(ids),));
+    let orders = session.rows(read).await?.into_iter().map(rows::order);
+    orders
+        .filter_map(|order| order.map(|order| Some((order.reclaims?, order))).transpose())
+        .collect()
 }
 
 async fn products(
     session: &Session,
     counts: &BTreeMap<ProductId, Counts>,
 ) -> Result<HashMap<ProductId, ProductState>, Fault> {
+    if counts.is_empty() {
+        return Ok(HashMap::new());
+    }
     let ids: Vec<i64> = counts.keys().map(|id| id.0).collect();
     let sql = "select id, active, per_user_limit from products where id = any(?)";
     let read = query::<(BigInt, Bool, Nullable<BigInt>), _>(sql, (bind::<Array<BigInt>, _>(ids),));
@@ -99,8 +145,11 @@ async fn products(
     Ok(rows.into_iter().filter_map(state).collect())
 }
 
-async fn sales(session: &Session, batch: &[Purchase]) -> Result<HashMap<SaleId, Sale>, Fault> {
-    let ids: HashSet<i64> = batch.iter().filter_map(|p| Some(p.terms.sale_id?.0)).collect();
+fn sale_ids<'a>(terms: impl Iterator<Item = &'a Terms>) -> HashSet<i64> {
+    terms.filter_map(|terms| Some(terms.sale_id?.0)).collect()
+}
+
+async fn sales(session: &Session, ids: HashSet<i64>) -> Result<HashMap<SaleId, Sale>, Fault> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }

@@ -3,13 +3,14 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use serde::Serialize;
 
-use super::topology::{DEAD_KEY, DEAD_LETTERS, OUTCOMES, PURCHASE_KEY, PURCHASES, STOCK};
+use super::topology::{DEAD_KEY, DEAD_LETTERS, EVENTS, OUTCOMES, PURCHASE_KEY, PURCHASES, STOCK};
 use crate::domain::{Order, Purchase, envelope};
-use crate::ports::{BusMessage, Clock, DeadLetter, SystemClock};
+use crate::ports::{BusMessage, Clock, DeadLetter, Event, SystemClock};
 
 /// Our mark on letters that we parked ourselves. Own headers, because from RabbitMQ 4 on a client
 /// cannot say anything about `x-death`.
@@ -31,7 +32,7 @@ pub(super) struct Message {
     /// Names it among those in flight.
     pub(super) id: String,
     pub(super) properties: BasicProperties,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     /// Purchases in it, for the metrics.
     pub(super) purchases: usize,
 }
@@ -68,17 +69,35 @@ impl Message {
         Self::durable((DEAD_LETTERS, DEAD_KEY), "dead-letter.v1", headers, letter.body.clone())
     }
 
+    /// What goes over the bus.
+    pub(super) fn on_bus(message: &BusMessage) -> Self {
+        match message {
+            BusMessage::Stock(update) => Self::news(STOCK, "stock.v1", json(update)),
+            BusMessage::Outcomes(outcomes) => {
+                Self::news(OUTCOMES, "outcomes.v1", json(&Outcomes { outcomes }))
+            }
+            BusMessage::Event(event) => Self::event(event),
+        }
+    }
+
     /// News for the API instances. Transient and not mandatory: who is not listening takes a
     /// snapshot later.
-    pub(super) fn news(news: &BusMessage) -> Self {
-        let (exchange, kind, body) = match news {
-            BusMessage::Stock(update) => (STOCK, "stock.v1", json(update)),
-            BusMessage::Outcomes(outcomes) => {
-                (OUTCOMES, "outcomes.v1", json(&Outcomes { outcomes }))
-            }
-        };
+    fn news(exchange: &'static str, kind: &'static str, body: Vec<u8>) -> Self {
         let message = Self::durable((exchange, ""), kind, FieldTable::default(), body);
         let properties = message.properties.with_delivery_mode(TRANSIENT);
+        Self { mandatory: false, properties, ..message }
+    }
+
+    /// An event for other systems, if there are any. The message has the event's ID; among those in
+    /// flight it may be there twice, which only a mandatory message must not be.
+    fn event(event: &Event) -> Self {
+        let route = (EVENTS, event.name);
+        let message = Self::durable(route, event.name, FieldTable::default(), event.body.clone());
+        let properties = message
+            .properties
+            .with_content_type(Event::CONTENT_TYPE.into())
+            .with_message_id(event.id.as_str().into())
+            .with_timestamp(event.at.millis() as u64 / 1000);
         Self { mandatory: false, properties, ..message }
     }
 
@@ -86,7 +105,7 @@ impl Message {
         (exchange, routing_key): (&'static str, &'static str),
         kind: &'static str,
         headers: FieldTable,
-        body: Vec<u8>,
+        body: impl Into<Bytes>,
     ) -> Self {
         let id = next_id();
         let properties = BasicProperties::default()
@@ -97,7 +116,15 @@ impl Message {
             .with_message_id(id.as_str().into())
             .with_timestamp(SystemClock.now().millis() as u64 / 1000)
             .with_headers(headers);
-        Self { exchange, routing_key, mandatory: true, id, properties, body, purchases: 0 }
+        Self {
+            exchange,
+            routing_key,
+            mandatory: true,
+            id,
+            properties,
+            body: body.into(),
+            purchases: 0,
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Products, sales and stock.
 
+use std::collections::BTreeSet;
+
 use super::state::{State, Stock};
 use crate::domain::{
-    Catalogue, Counts, Product, ProductId, ProductRef, Sale, StockLevel, Timestamp,
+    Catalogue, Counts, Notice, NoticeEvent, Product, ProductId, ProductRef, Sale, SaleId, Timestamp,
 };
-use crate::ports::{LedgerError, NewProduct, ProductChange};
+use crate::ports::{Announcement, LedgerError, NewProduct, ProductChange};
 
 impl State {
     /// Products, sales that are not over, and the last sale of a product, after which it is no
@@ -27,7 +29,7 @@ impl State {
         &mut self,
         new: &NewProduct,
         now: Timestamp,
-    ) -> Result<(Product, StockLevel), LedgerError> {
+    ) -> Result<(Product, Announcement), LedgerError> {
         if self.skus.contains_key(&new.sku) {
             return Err(LedgerError::SkuTaken);
         }
@@ -51,8 +53,8 @@ impl State {
         self.skus.insert(product.sku.clone(), product.id);
         self.products.insert(product.id, product.clone());
         self.catalogue_changes += 1;
-        let level = self.level(product.id, now).ok_or(LedgerError::ProductNotFound)?;
-        Ok((product, level))
+        let notice = Notice::of_product(product.id, NoticeEvent::ProductCreated);
+        Ok((product, self.announce(vec![notice], now)))
     }
 
     pub(super) fn change(
@@ -60,27 +62,28 @@ impl State {
         product: &ProductRef,
         change: &ProductChange,
         now: Timestamp,
-    ) -> Result<(Product, StockLevel), LedgerError> {
+    ) -> Result<(Product, Announcement), LedgerError> {
         let id = self.find(product)?;
         let old = self.products.get(&id).ok_or(LedgerError::ProductNotFound)?;
         let had_limit = old.per_user_limit.is_some();
         let new = change.applied_to(old);
         if new.per_user_limit.is_some() && !had_limit {
-            self.recount_buyers(id);
+            self.recount_buyers(id, None);
         }
         self.products.insert(id, new.clone());
         self.catalogue_changes += 1;
-        let level = self.raise_version(id, now)?;
-        Ok((new, level))
+        self.raise_version(id);
+        let notice = Notice::of_product(id, NoticeEvent::ProductChanged);
+        Ok((new, self.announce(vec![notice], now)))
     }
 
     /// A limit where there was none counts what was bought before it.
-    fn recount_buyers(&mut self, id: ProductId) {
-        self.bought.retain(|(product, sale, _), _| *product != id || sale.is_some());
+    pub(super) fn recount_buyers(&mut self, id: ProductId, sale_id: Option<SaleId>) {
+        self.bought.retain(|(product, sale, _), _| *product != id || *sale != sale_id);
         for order in self.orders.values().filter(|order| order.status.takes_units()) {
             let Some(terms) = &order.terms else { continue };
-            if terms.product_id == id && terms.sale_id.is_none() {
-                let buyer = (id, None, terms.user_id.clone());
+            if terms.product_id == id && terms.sale_id == sale_id {
+                let buyer = (id, sale_id, terms.user_id.clone());
                 *self.bought.entry(buyer).or_default() += terms.quantity.units();
             }
         }
@@ -91,7 +94,7 @@ impl State {
         product: &ProductRef,
         delta: i64,
         now: Timestamp,
-    ) -> Result<StockLevel, LedgerError> {
+    ) -> Result<Announcement, LedgerError> {
         let id = self.find(product)?;
         let stock = self.stock.get_mut(&id).ok_or(LedgerError::ProductNotFound)?;
         let in_use = LedgerError::StockInUse { available: stock.counts.available() };
@@ -100,9 +103,12 @@ impl State {
         if !counts.is_conserved() {
             return Err(in_use);
         }
-        stock.counts = counts;
+        let before = std::mem::replace(&mut stock.counts, counts);
         stock.moved += delta;
-        self.raise_version(id, now)
+        self.raise_version(id);
+        let mut notices = vec![Notice::of_product(id, NoticeEvent::StockMoved)];
+        notices.extend(Notice::of_stock(id, before, counts));
+        Ok(self.announce(notices, now))
     }
 
     pub(super) fn add_sale(&mut self, sale: Sale) {
@@ -113,7 +119,14 @@ impl State {
         self.catalogue_changes += 1;
     }
 
-    fn find(&self, product: &ProductRef) -> Result<ProductId, LedgerError> {
+    /// Owes the news of an operator's write.
+    pub(super) fn announce(&mut self, notices: Vec<Notice>, now: Timestamp) -> Announcement {
+        let products: BTreeSet<_> = notices.iter().map(|notice| notice.product_id).collect();
+        let levels = self.levels(products.into_iter(), now);
+        self.owe(Announcement { at: now, notices, levels, ..Announcement::default() })
+    }
+
+    pub(super) fn find(&self, product: &ProductRef) -> Result<ProductId, LedgerError> {
         let id = match product {
             ProductRef::Id(id) => self.products.contains_key(id).then_some(id),
             ProductRef::Sku(sku) => self.skus.get(sku),
@@ -121,9 +134,9 @@ impl State {
         id.copied().ok_or(LedgerError::ProductNotFound)
     }
 
-    fn raise_version(&mut self, id: ProductId, now: Timestamp) -> Result<StockLevel, LedgerError> {
-        let stock = self.stock.get_mut(&id).ok_or(LedgerError::ProductNotFound)?;
-        stock.version += 1;
-        self.level(id, now).ok_or(LedgerError::ProductNotFound)
+    pub(super) fn raise_version(&mut self, id: ProductId) {
+        if let Some(stock) = self.stock.get_mut(&id) {
+            stock.version += 1;
+        }
     }
 }

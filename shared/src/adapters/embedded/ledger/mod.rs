@@ -4,8 +4,10 @@
 //! process. Every call is over at once, so a `std` mutex is right, and none is held across an
 //! await.
 
+mod advance;
 mod catalogue;
 mod outbox;
+mod sales;
 mod settle;
 mod state;
 
@@ -15,12 +17,13 @@ use async_trait::async_trait;
 use state::State;
 
 use crate::domain::{
-    Catalogue, Order, Product, ProductId, ProductRef, Purchase, Sale, StockLevel, TrackingId,
-    TrackingKey,
+    Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
+    Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, Clock, DeadLetter, DueId, Ledger, LedgerAudit, LedgerError, NewProduct,
-    ProductChange, Pulse, Recorded, UserKey,
+    Announcement, Answer, Carried, Clock, DeadLetter, DueId, Expired, Ledger, LedgerAudit,
+    LedgerError, NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange,
+    SaleQuery, UserKey,
 };
 
 /// A ledger in memory.
@@ -58,6 +61,18 @@ impl Ledger for EmbeddedLedger {
         _answers: &[Answer],
     ) -> Result<Recorded, LedgerError> {
         self.state().record(batch, self.clock.now())
+    }
+
+    async fn advance(&self, commands: &[Command]) -> Result<Carried, LedgerError> {
+        Ok(self.state().advance(commands, self.clock.now()))
+    }
+
+    async fn expire(&self, limit: usize) -> Result<Expired, LedgerError> {
+        Ok(self.state().expire(limit, self.clock.now()))
+    }
+
+    async fn orders_of(&self, query: &OrderQuery) -> Result<Vec<Order>, LedgerError> {
+        Ok(self.state().orders_of(query))
     }
 
     async fn begin_attempt(&self, id: TrackingId) -> Result<u32, LedgerError> {
@@ -119,7 +134,10 @@ impl Ledger for EmbeddedLedger {
         Ok(())
     }
 
-    async fn create_product(&self, new: &NewProduct) -> Result<(Product, StockLevel), LedgerError> {
+    async fn create_product(
+        &self,
+        new: &NewProduct,
+    ) -> Result<(Product, Announcement), LedgerError> {
         self.state().create(new, self.clock.now())
     }
 
@@ -127,7 +145,7 @@ impl Ledger for EmbeddedLedger {
         &self,
         product: &ProductRef,
         change: &ProductChange,
-    ) -> Result<(Product, StockLevel), LedgerError> {
+    ) -> Result<(Product, Announcement), LedgerError> {
         self.state().change(product, change, self.clock.now())
     }
 
@@ -136,8 +154,33 @@ impl Ledger for EmbeddedLedger {
         product: &ProductRef,
         delta: i64,
         _who: &str,
-    ) -> Result<StockLevel, LedgerError> {
+    ) -> Result<Announcement, LedgerError> {
         self.state().restock(product, delta, self.clock.now())
+    }
+
+    async fn create_sale(&self, new: &NewSale) -> Result<(Sale, Announcement), LedgerError> {
+        self.state().create_sale(new, self.clock.now())
+    }
+
+    async fn change_sale(
+        &self,
+        id: SaleId,
+        change: &SaleChange,
+    ) -> Result<(Sale, Announcement), LedgerError> {
+        self.state().change_sale(id, change, self.clock.now())
+    }
+
+    async fn cancel_sale(&self, id: SaleId) -> Result<(Sale, Option<Announcement>), LedgerError> {
+        self.state().cancel_sale(id, self.clock.now())
+    }
+
+    async fn sales(&self, query: &SaleQuery) -> Result<(Timestamp, Vec<Sale>), LedgerError> {
+        let (state, now) = (self.state(), self.clock.now());
+        Ok((now, state.list_sales(query, now)))
+    }
+
+    async fn note_phases(&self) -> Result<Option<Announcement>, LedgerError> {
+        Ok(self.state().note_phases(self.clock.now()))
     }
 
     async fn audit(&self) -> Result<LedgerAudit, LedgerError> {

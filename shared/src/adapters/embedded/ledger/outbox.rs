@@ -4,37 +4,33 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::settle::LEASE_MS;
-use super::state::{Due, State};
+use super::state::State;
 use crate::domain::Timestamp;
-use crate::ports::{Announcement, DueId};
+use crate::ports::{Announcement, OrderChange};
 
 impl State {
     /// Leases dues whose lease ran out, oldest first.
     pub(super) fn lease(&mut self, limit: usize, now: Timestamp) -> Vec<Announcement> {
-        let free = self.dues.iter_mut().filter(|(_, due)| due.leased_until < now).take(limit);
+        let free = self.dues.values_mut().filter(|due| due.leased_until < now).take(limit);
         let leased: Vec<_> = free
-            .map(|(id, due)| {
+            .map(|due| {
                 due.leased_until = now.plus_millis(LEASE_MS);
-                (*id, due.clone())
+                due.announcement.clone()
             })
             .collect();
-        leased.into_iter().map(|(id, due)| self.announcement(id, &due, now)).collect()
+        leased.into_iter().map(|announcement| self.renewed(announcement, now)).collect()
     }
 
-    fn announcement(&self, id: DueId, due: &Due, now: Timestamp) -> Announcement {
-        let orders = due.orders.iter().filter_map(|id| self.orders.get(id));
-        let orders: Vec<_> = orders.cloned().map(Arc::new).collect();
-        let products: BTreeSet<_> =
-            orders.iter().filter_map(|order| Some(order.terms.as_ref()?.product_id)).collect();
-        Announcement {
-            due: Some(id),
-            levels: products.into_iter().filter_map(|id| self.level(id, now)).collect(),
-            dead_letters: due
-                .letters
-                .iter()
-                .filter_map(|i| self.letters.get(*i).cloned())
-                .collect(),
-            orders,
-        }
+    /// The announcement with orders and counts as they are now.
+    fn renewed(&self, announcement: Announcement, now: Timestamp) -> Announcement {
+        let renew = |change: OrderChange| match self.orders.get(&change.order.id) {
+            Some(order) => OrderChange { order: Arc::new(order.clone()), ..change },
+            None => change,
+        };
+        let orders: Vec<_> = announcement.orders.into_iter().map(renew).collect();
+        let sold = orders.iter().filter_map(|change| Some(change.order.terms.as_ref()?.product_id));
+        let noticed = announcement.notices.iter().map(|notice| notice.product_id);
+        let products: BTreeSet<_> = sold.chain(noticed).collect();
+        Announcement { levels: self.levels(products.into_iter(), now), orders, ..announcement }
     }
 }

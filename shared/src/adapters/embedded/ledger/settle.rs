@@ -1,15 +1,11 @@
 //! Settling a batch, and parking what cannot be settled.
 
-use std::sync::Arc;
-
 use chrono::DateTime;
 
 use super::state::{Due, ORDERS_MAX, State};
 use crate::domain::decide::ProductState;
-use crate::domain::{
-    Decision, Order, Purchase, Settled, Status, Timestamp, TrackingId, View, decide,
-};
-use crate::ports::{Announcement, DeadLetter, DueId, LedgerError, Recorded};
+use crate::domain::{Changes, Decision, Order, Purchase, Settled, Status, Timestamp, View, decide};
+use crate::ports::{Announcement, DeadLetter, DueId, LedgerError, OrderChange, Recorded};
 
 /// As long as the settler that wrote a due has to pay it from memory.
 pub(super) const LEASE_MS: i64 = 5_000;
@@ -40,19 +36,17 @@ impl State {
                 self.keep(&DeadLetter { order_id: None, body, error });
             }
         }
-        let Decision { settled, inserts, replays, taken, .. } = decision;
-        let orders: Vec<_> = inserts.into_iter().chain(replays).map(Arc::new).collect();
-        let announcement = (!orders.is_empty()).then(|| Announcement {
-            due: Some(self.owe(orders.iter().map(|order| order.id).collect(), vec![], now)),
-            levels: taken.keys().filter_map(|id| self.level(*id, now)).collect(),
-            orders,
-            dead_letters: Vec::new(),
+        let Decision { settled, inserts, replays, changes, notices } = decision;
+        let orders: Vec<_> = inserts.into_iter().chain(replays).map(OrderChange::settled).collect();
+        let announcement = (!orders.is_empty()).then(|| {
+            let levels = self.levels(changes.taken.keys().copied(), now);
+            self.owe(Announcement { at: now, orders, notices, levels, ..Announcement::default() })
         });
         Ok(Recorded { settled, announcement })
     }
 
     /// The part of the ledger that the batch asks for.
-    fn view(&self, batch: &[Purchase], now: Timestamp) -> View {
+    pub(super) fn view(&self, batch: &[Purchase], now: Timestamp) -> View {
         let mut view = View { now, ..View::default() };
         for purchase in batch {
             let terms = &purchase.terms;
@@ -80,19 +74,45 @@ impl State {
 
     fn apply(&mut self, decision: &Decision) {
         for order in decision.inserts.iter().chain(&decision.replays) {
-            if let Some(terms) = &order.terms {
-                if let Some(keyed) = &order.keyed {
-                    let owner = (terms.user_id.clone(), keyed.key.clone());
-                    self.keys.insert(owner, (order.id, keyed.fingerprint));
-                }
-                if order.status == Status::Reserved {
-                    let holder = (terms.product_id, terms.user_id.clone());
-                    *self.holders.entry(holder).or_default() += 1;
+            self.store(order);
+        }
+        self.move_units(&decision.changes);
+    }
+
+    /// Stores an order, new or changed.
+    pub(super) fn store(&mut self, order: &Order) {
+        let holds = |order: &Order| matches!(order.status, Status::Reserved | Status::Pending);
+        let old = self.orders.insert(order.id, order.clone());
+        if let Some(at) = old.as_ref().and_then(deadline) {
+            self.deadlines.remove(&(at, order.id));
+        }
+        self.deadlines.extend(deadline(order).map(|at| (at, order.id)));
+        let Some(terms) = &order.terms else { return };
+        if let Some(keyed) = &order.keyed {
+            let owner = (terms.user_id.clone(), keyed.key.clone());
+            self.keys.insert(owner, (order.id, keyed.fingerprint));
+        }
+        if let Some(ended) = order.reclaims {
+            self.reclaimed.insert(ended, order.id);
+        }
+        let holder = (terms.product_id, terms.user_id.clone());
+        match (old.as_ref().is_some_and(holds), holds(order)) {
+            (false, true) => *self.holders.entry(holder).or_default() += 1,
+            (true, false) => {
+                if let Some(count) = self.holders.get_mut(&holder) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.holders.remove(&holder);
+                    }
                 }
             }
-            self.orders.insert(order.id, order.clone());
+            _ => {}
         }
-        for (id, taken) in &decision.taken {
+    }
+
+    /// Moves units of inventory, sales and buyers.
+    pub(super) fn move_units(&mut self, changes: &Changes) {
+        for (id, taken) in &changes.taken {
             if let Some(stock) = self.stock.get_mut(id) {
                 stock.counts.reserved += taken.reserved;
                 stock.counts.sold += taken.sold;
@@ -100,28 +120,25 @@ impl State {
                 debug_assert!(stock.counts.is_conserved(), "{id}: {:?}", stock.counts);
             }
         }
-        for (id, units) in &decision.sales {
+        for (id, units) in &changes.sales {
             if let Some(sale) = self.sales.get_mut(id) {
                 sale.taken += units;
             }
         }
-        for (buyer, units) in &decision.bought {
-            *self.bought.entry(buyer.clone()).or_default() += units;
+        for (buyer, units) in &changes.bought {
+            let bought = self.bought.entry(buyer.clone()).or_default();
+            *bought = u32::try_from(i64::from(*bought) + units).unwrap_or_default();
         }
     }
 
     /// Notes what is owed; leased to whoever made it due.
-    pub(super) fn owe(
-        &mut self,
-        orders: Vec<TrackingId>,
-        letters: Vec<usize>,
-        now: Timestamp,
-    ) -> DueId {
+    pub(super) fn owe(&mut self, announcement: Announcement) -> Announcement {
         self.last_due += 1;
         let due = DueId(self.last_due);
-        let leased_until = now.plus_millis(LEASE_MS);
-        self.dues.insert(due, Due { orders, letters, leased_until });
-        due
+        let announcement = Announcement { due: Some(due), ..announcement };
+        let leased_until = announcement.at.plus_millis(LEASE_MS);
+        self.dues.insert(due, Due { announcement: announcement.clone(), leased_until });
+        announcement
     }
 
     pub(super) fn park(&mut self, letter: &DeadLetter, now: Timestamp) -> Option<Announcement> {
@@ -129,29 +146,38 @@ impl State {
             return None;
         }
         let order = letter.order_id.map(Order::parked);
-        let (index, is_new) = self.keep(letter);
+        let is_new = self.keep(letter);
         if order.is_none() && !is_new {
             return None;
         }
-        let orders: Vec<_> = order.into_iter().map(Arc::new).collect();
-        for order in &orders {
+        if let Some(order) = &order {
             self.attempts.remove(&order.id);
-            self.orders.insert(order.id, Order::clone(order));
+            self.store(order);
         }
-        let ids = orders.iter().map(|order| order.id).collect();
-        let due = Some(self.owe(ids, vec![index], now));
-        let dead_letters = vec![letter.clone()];
-        Some(Announcement { due, orders, levels: Vec::new(), dead_letters })
+        Some(self.owe(Announcement {
+            at: now,
+            orders: order.into_iter().map(OrderChange::settled).collect(),
+            dead_letters: vec![letter.clone()],
+            ..Announcement::default()
+        }))
     }
 
-    /// Keeps a letter; the same body again is the same letter. Answers its place and whether it
-    /// is new.
-    pub(super) fn keep(&mut self, letter: &DeadLetter) -> (usize, bool) {
-        let known = self.letters.iter().position(|kept| kept.body == letter.body);
-        if known.is_none() {
+    /// Keeps a letter; the same body again is the same letter. Answers whether it is new.
+    pub(super) fn keep(&mut self, letter: &DeadLetter) -> bool {
+        let is_new = self.letters.iter().all(|kept| kept.body != letter.body);
+        if is_new {
             self.letters.push(letter.clone());
         }
-        (known.unwrap_or(self.letters.len() - 1), known.is_none())
+        is_new
+    }
+}
+
+/// When the time of an open hold or payment is up.
+fn deadline(order: &Order) -> Option<Timestamp> {
+    match order.status {
+        Status::Reserved => order.expires_at,
+        Status::Pending => order.pay_by,
+        _ => None,
     }
 }
 

@@ -1,14 +1,15 @@
 //! The tables, as maps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::domain::decide::{BuyerKey, KeyOwner};
+use crate::domain::changes::BuyerKey;
+use crate::domain::decide::KeyOwner;
 use crate::domain::stock::SaleLeft;
 use crate::domain::{
-    Counts, IdempotencyKey, Order, Product, ProductId, Sale, SaleId, Sku, Status, StockLevel,
-    Timestamp, TrackingId, UserId,
+    Counts, IdempotencyKey, Order, Phase, Product, ProductId, Sale, SaleId, Sku, Status,
+    StockLevel, Timestamp, TrackingId, UserId,
 };
-use crate::ports::{DeadLetter, DueId, LedgerAudit, ProductAudit};
+use crate::ports::{Announcement, DeadLetter, DueId, LedgerAudit, ProductAudit};
 
 /// Orders kept, some 400 bytes each. A ledger may forget nothing, so a full one says that it is.
 pub(super) const ORDERS_MAX: usize = 1_000_000;
@@ -25,8 +26,7 @@ pub(super) struct Stock {
 /// What is owed for a batch, as `outbox` has it.
 #[derive(Debug, Clone)]
 pub(super) struct Due {
-    pub(super) orders: Vec<TrackingId>,
-    pub(super) letters: Vec<usize>,
+    pub(super) announcement: Announcement,
     pub(super) leased_until: Timestamp,
 }
 
@@ -39,6 +39,10 @@ pub(super) struct State {
     pub(super) sales: BTreeMap<SaleId, Sale>,
     pub(super) orders: HashMap<TrackingId, Order>,
     pub(super) keys: HashMap<(UserId, IdempotencyKey), KeyOwner>,
+    /// Orders that honour late payments, by the order whose payment it was.
+    pub(super) reclaimed: HashMap<TrackingId, TrackingId>,
+    /// When open holds and payments end.
+    pub(super) deadlines: BTreeSet<(Timestamp, TrackingId)>,
     /// Open holds by owner: holds of one user and product, counted.
     pub(super) holders: HashMap<(ProductId, UserId), u32>,
     pub(super) bought: HashMap<BuyerKey, u32>,
@@ -47,6 +51,8 @@ pub(super) struct State {
     pub(super) dues: BTreeMap<DueId, Due>,
     pub(super) last_due: i64,
     pub(super) catalogue_changes: i64,
+    /// What was last announced of sales that follow the clock.
+    pub(super) announced: HashMap<SaleId, Phase>,
 }
 
 impl State {
@@ -63,6 +69,14 @@ impl State {
             Some(SaleLeft { sale_id: sale.id, sale_left: sale.quantity? - sale.taken })
         });
         Some(StockLevel { product_id, counts, version, sale })
+    }
+
+    pub(super) fn levels(
+        &self,
+        products: impl Iterator<Item = ProductId>,
+        now: Timestamp,
+    ) -> Vec<StockLevel> {
+        products.filter_map(|id| self.level(id, now)).collect()
     }
 
     pub(super) fn audit(&self, now: Timestamp) -> LedgerAudit {

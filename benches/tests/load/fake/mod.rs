@@ -4,19 +4,25 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+mod holds;
+
+pub(crate) use holds::Payments;
+
 pub(crate) const API_KEY: &str = "operators-only";
 pub(crate) const PRODUCT: i64 = 7;
+const THIRD: Uuid = Uuid::from_u128(3);
 
 /// What is wrong with the seller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +40,15 @@ pub(crate) enum Seller {
     Undersells,
     /// Gives its first tracking ID to its second buyer too.
     Repeats,
+    /// Grants its third hold without writing it down.
+    LosesAHold,
+    /// Takes its third hold for expired at once, puts the unit back on sale, and lets the holder pay
+    /// for it all the same.
+    SellsExpired,
+    /// Tells the holder of its third hold that it has expired.
+    CutsShort,
+    /// Never takes an expired hold back.
+    KeepsExpired,
 }
 
 /// How the front treats the purchases that come to it.
@@ -52,12 +67,22 @@ struct Order {
     user_id: String,
     status: &'static str,
     asked: u32,
+    /// Of a hold.
+    term: Option<holds::Term>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     pub(crate) stock: i64,
     pub(crate) sold: i64,
+    pub(crate) reserved: i64,
+    /// What the payment provider says to every checkout.
+    pub(crate) payments: Payments,
+    /// How long a hold lasts.
+    pub(crate) hold_time: Duration,
+    /// Payment transactions that were taken, and for which order.
+    transactions: HashMap<String, Uuid>,
+    pub(crate) errands_seen: Vec<(&'static str, String)>,
     by_key: HashMap<String, Uuid>,
     orders: HashMap<Uuid, Order>,
     pub(crate) purchases_seen: Vec<(&'static str, Option<String>)>,
@@ -78,7 +103,8 @@ struct Entrance {
 
 impl Shop {
     pub(crate) fn new(seller: Seller) -> Self {
-        Self { seller, books: Arc::default() }
+        let books = Books { hold_time: Duration::from_secs(60), ..Books::default() };
+        Self { seller, books: Arc::new(Mutex::new(books)) }
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
@@ -94,6 +120,9 @@ impl Shop {
             .route("/api/v1/async/purchase", post(buy_async))
             .route("/api/v1/sync/purchase", post(buy_sync))
             .route("/api/v1/purchases/query", post(query))
+            .route("/api/v1/reservations", post(holds::hold))
+            .route("/api/v1/reservations/{id}", delete(holds::cancel))
+            .route("/api/v1/orders/checkout", post(holds::check_out))
             .with_state(Entrance { shop: self.clone(), front, name });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -103,21 +132,33 @@ impl Shop {
 }
 
 impl Books {
-    /// Decides one purchase; the same key is the same purchase.
-    fn buy(&mut self, seller: Seller, key: Option<&str>, user_id: &str) -> Order {
+    /// Decides one purchase or hold; the same key is the same purchase.
+    fn buy(&mut self, seller: Seller, key: Option<&str>, user_id: &str, is_hold: bool) -> Order {
+        self.expire(seller);
         if let Some(id) = key.and_then(|key| self.by_key.get(key)) {
             return self.orders[id].clone();
         }
         let stock = match seller {
             Seller::Oversells => self.stock + 5,
             Seller::Undersells => self.stock - 5,
+            Seller::SellsExpired => self.stock + i64::from(self.orders.contains_key(&THIRD)),
             _ => self.stock,
         };
-        let confirmed = self.sold < stock;
-        self.sold += i64::from(confirmed);
-        let status = if confirmed { "CONFIRMED" } else { "REJECTED" };
         let id = Uuid::from_u128(self.orders.len() as u128 + 1);
-        let order = Order { id, user_id: user_id.to_owned(), status, asked: 0 };
+        let is_third = id == THIRD;
+        let status = match (self.sold + self.reserved < stock, is_hold) {
+            (false, _) => "REJECTED",
+            (true, false) => {
+                self.sold += 1;
+                "CONFIRMED"
+            }
+            (true, true) => {
+                self.reserved += i64::from(seller != Seller::LosesAHold || !is_third);
+                "RESERVED"
+            }
+        };
+        let term = (status == "RESERVED").then(|| holds::Term::of(self.hold_time));
+        let order = Order { id, user_id: user_id.to_owned(), status, asked: 0, term };
         self.orders.insert(order.id, order.clone());
         if let Some(key) = key {
             self.by_key.insert(key.to_owned(), order.id);
@@ -152,8 +193,8 @@ async fn availability(State(entrance): State<Entrance>, Path(id): Path<i64>) -> 
     if id != PRODUCT {
         return problem(404, "PRODUCT_NOT_FOUND");
     }
-    let (stock, sold) = entrance.shop.counts();
-    Json(json!({"productId": id, "availableCount": stock - sold, "reservedCount": 0,
+    let (stock, reserved, sold) = entrance.shop.counts();
+    Json(json!({"productId": id, "availableCount": stock - reserved - sold, "reservedCount": reserved,
         "soldCount": sold, "totalInventory": stock}))
     .into_response()
 }
@@ -162,25 +203,32 @@ async fn audit(State(entrance): State<Entrance>, headers: HeaderMap) -> Response
     if !is_operator(&headers) {
         return problem(401, "UNAUTHENTICATED");
     }
-    let (stock, sold) = entrance.shop.counts();
-    Json(json!({"products": [{"productId": PRODUCT, "total": stock, "available": stock - sold,
-        "reserved": 0, "sold": sold, "version": 1, "conserved": true, "ordersMatch": true,
-        "gate": {"free": stock - sold, "version": 1}, "gateMatches": true}],
+    let (stock, reserved, sold) = entrance.shop.counts();
+    let available = stock - reserved - sold;
+    Json(json!({"products": [{"productId": PRODUCT, "total": stock, "available": available,
+        "reserved": reserved, "sold": sold, "version": 1, "conserved": true, "ordersMatch": true,
+        "gate": {"free": available, "version": 1}, "gateMatches": true}],
         "parked": 0, "deadLetters": 0, "outbox": 0, "healthy": true}))
     .into_response()
 }
 
 impl Shop {
     /// What the ledger claims.
-    fn counts(&self) -> (i64, i64) {
-        let books = self.books();
+    fn counts(&self) -> (i64, i64, i64) {
+        let mut books = self.books();
+        books.expire(self.seller);
         let invented = i64::from(self.seller == Seller::Invents && books.sold > 0);
-        (books.stock, books.sold - invented)
+        (books.stock, books.reserved, books.sold - invented)
     }
 }
 
 /// What comes of one request to buy before mode matters: an order, or an answer already.
-fn enter(entrance: &Entrance, headers: &HeaderMap, purchase: &Value) -> Result<Order, Response> {
+fn enter(
+    entrance: &Entrance,
+    headers: &HeaderMap,
+    purchase: &Value,
+    is_hold: bool,
+) -> Result<Order, Response> {
     let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap());
     let mut books = entrance.shop.books();
     let seen = (entrance.name, key.map(str::to_owned));
@@ -192,13 +240,19 @@ fn enter(entrance: &Entrance, headers: &HeaderMap, purchase: &Value) -> Result<O
         return Err(busy);
     }
     assert_eq!(purchase["productId"], PRODUCT);
-    let order = books.buy(entrance.shop.seller, key, purchase["userId"].as_str().unwrap());
+    let user_id = purchase["userId"].as_str().unwrap();
+    let order = books.buy(entrance.shop.seller, key, user_id, is_hold);
     if entrance.front == Front::Breaks {
-        let cut: [Result<Bytes, std::io::Error>; 2] =
-            [Ok(Bytes::from_static(b"{\"accepted\":")), Err(std::io::ErrorKind::Other.into())];
-        return Err(Body::from_stream(futures::stream::iter(cut)).into_response());
+        return Err(cut());
     }
     Ok(order)
+}
+
+/// An answer that breaks off in the middle.
+fn cut() -> Response {
+    let cut: [Result<Bytes, std::io::Error>; 2] =
+        [Ok(Bytes::from_static(b"{\"accepted\":")), Err(std::io::ErrorKind::Other.into())];
+    Body::from_stream(futures::stream::iter(cut)).into_response()
 }
 
 async fn buy_async(
@@ -206,10 +260,13 @@ async fn buy_async(
     headers: HeaderMap,
     Json(purchase): Json<Value>,
 ) -> Response {
-    let mut order = match enter(&entrance, &headers, &purchase) {
-        Ok(order) => order,
-        Err(answer) => return answer,
-    };
+    match enter(&entrance, &headers, &purchase, false) {
+        Ok(order) => accepted(&entrance, order),
+        Err(answer) => answer,
+    }
+}
+
+fn accepted(entrance: &Entrance, mut order: Order) -> Response {
     if entrance.shop.seller == Seller::Repeats && order.id == Uuid::from_u128(2) {
         order.id = Uuid::from_u128(1);
     }
@@ -222,7 +279,7 @@ async fn buy_sync(
     headers: HeaderMap,
     Json(purchase): Json<Value>,
 ) -> Response {
-    match enter(&entrance, &headers, &purchase) {
+    match enter(&entrance, &headers, &purchase, false) {
         Ok(order) if order.status == "CONFIRMED" => Json(shown(&order)).into_response(),
         Ok(_) => problem(409, "OUT_OF_STOCK"),
         Err(answer) => answer,
@@ -231,9 +288,15 @@ async fn buy_sync(
 
 fn shown(order: &Order) -> Value {
     let reason = (order.status == "REJECTED").then_some("OUT_OF_STOCK");
-    json!({"trackingId": order.id, "orderId": order.id, "status": order.status, "reason": reason,
+    let mut shown = json!({"trackingId": order.id, "orderId": order.id, "status": order.status, "reason": reason,
         "userId": order.user_id, "acceptedAt": "2026-01-01T00:00:00.000Z",
-        "decidedAt": "2026-01-01T00:00:00.250Z"})
+        "decidedAt": "2026-01-01T00:00:00.250Z"});
+    if let Some(term) = order.term {
+        shown["decidedAt"] = term.created_at();
+        shown["acceptedAt"] = term.created_at();
+        shown["expiresAt"] = term.expires_at();
+    }
+    shown
 }
 
 /// Every order is still queued when it is asked for the first time.
@@ -241,17 +304,16 @@ async fn query(State(entrance): State<Entrance>, Json(query): Json<Value>) -> Re
     let ids: Vec<Uuid> = serde_json::from_value(query["trackingIds"].clone()).unwrap();
     assert!(ids.len() <= 500, "{} IDs in one query", ids.len());
     let (mut purchases, mut unknown) = (Vec::new(), Vec::new());
-    let third = Uuid::from_u128(3);
     let mut books = entrance.shop.books();
     for id in ids {
-        if id == third && entrance.shop.seller == Seller::Denies {
+        if id == THIRD && entrance.shop.seller == Seller::Denies {
             unknown.push(id);
             continue;
         }
         let order = books.orders.get_mut(&id).expect("an ID that was never given out");
         order.asked += 1;
         let is_queued =
-            order.asked == 1 || (id == third && entrance.shop.seller == Seller::Forgets);
+            order.asked == 1 || (id == THIRD && entrance.shop.seller == Seller::Forgets);
         let mut purchase = shown(order);
         if is_queued {
             purchase["status"] = "QUEUED".into();

@@ -1,11 +1,8 @@
 //! The stampede against shops that behave, and shops that do not.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
-mod fake;
 
 use std::time::Duration;
 
-use fake::{API_KEY, Front, PRODUCT, Seller, Shop};
+use crate::fake::{API_KEY, Front, PRODUCT, Seller, Shop};
 use loadgen::{Mode, Plan, Report, stampede};
 
 const BUYERS: u64 = 300;

@@ -1,0 +1,63 @@
+//! What a client is told when an order does not go where it was sent.
+
+use serde_json::json;
+use shared::domain::{Refusal, Status, TrackingId};
+use shared::pipeline::advance::AdvanceError;
+
+use crate::problem::{Kind, Problem, kind};
+use crate::state::App;
+
+/// By which name the client asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Named {
+    /// As an order.
+    Order,
+    /// As a reservation.
+    Reservation,
+}
+
+impl Named {
+    /// What there is none of.
+    pub(super) const fn not_found(self) -> Kind {
+        match self {
+            Self::Order => kind::ORDER_NOT_FOUND,
+            Self::Reservation => kind::RESERVATION_NOT_FOUND,
+        }
+    }
+}
+
+/// The problem of an order that was to become `to`.
+pub(super) fn refused(
+    app: &App,
+    error: AdvanceError,
+    id: TrackingId,
+    named: Named,
+    to: Status,
+) -> Problem {
+    let refusal = match error {
+        AdvanceError::Refused(refusal) => refusal,
+        AdvanceError::Ledger(error) => return error.into(),
+        AdvanceError::Line(error) => return error.into(),
+    };
+    match refusal {
+        // Issued and not settled yet: it is in the queue, and will be there in a moment.
+        Refusal::NotFound if app.keys.minter().is_some_and(|minter| minter.key().verify(id)) => {
+            invalid(Refusal::Invalid { from: Status::Queued, to })
+        }
+        Refusal::NotFound => Problem::plain(named.not_found()),
+        Refusal::NotYours => Problem::new(kind::FORBIDDEN, "It belongs to another user."),
+        Refusal::Expired => {
+            let detail = "The hold ran out, and its units are for sale again.";
+            Problem::new(kind::RESERVATION_EXPIRED, detail).with("reservationId", id.to_string())
+        }
+        Refusal::Invalid { .. } => invalid(refusal),
+    }
+}
+
+fn invalid(refusal: Refusal) -> Problem {
+    let problem = Problem::new(kind::INVALID_TRANSITION, refusal.to_string());
+    let Refusal::Invalid { from, to } = refusal else { return problem };
+    let allowed: Vec<_> = refusal.allowed().into_iter().map(Status::as_str).collect();
+    let problem = problem.with("from", from.as_str()).with("to", to.as_str());
+    problem.with("allowed", json!(allowed))
+}

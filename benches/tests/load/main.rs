@@ -1,0 +1,6 @@
+//! The load generator against a shop in memory, over real sockets.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod fake;
+mod holds;
+mod stampede;
