@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use shared::adapters::family;
-use shared::config::Config;
+use shared::config::{Config, PaymentProvider};
 use shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
+use tracing::warn;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,6 +46,9 @@ async fn start(args: Args) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
     telemetry::init_logs(&config.log)?;
     let metrics = telemetry::init_metrics()?;
+    if config.payments.provider == PaymentProvider::Simulated {
+        warn!("payments.provider is simulated: checkouts are approved without any money");
+    }
     let ports = family::real(&config)?;
     let addr = config.http.addr;
     let listener = TcpListener::bind(addr).await.with_context(|| format!("http.addr {addr}"))?;
