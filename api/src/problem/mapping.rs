@@ -107,7 +107,7 @@ impl From<SaleError> for Problem {
 impl From<LineError> for Problem {
     fn from(error: LineError) -> Self {
         match error {
-            LineError::Full => Self::new(kind::OVERLOADED, "Too many reads are waiting."),
+            LineError::Full => Self::new(kind::OVERLOADED, "Too many requests are waiting."),
             LineError::Closed => Self::plain(kind::UNAVAILABLE),
         }
     }

@@ -30,6 +30,7 @@ use crate::views::{OrderList, OrderView};
     ),
     request_body = PurchaseBody,
     responses(
+        (status = 200, description = "A retry whose order has gone on since", body = OrderView),
         (status = 201, description = "Sold", body = OrderView, headers(
             ("Location" = String, description = "The order"),
         )),
@@ -46,7 +47,9 @@ use crate::views::{OrderList, OrderView};
 )]
 pub async fn create(State(app): State<Shared>, form: PurchaseForm) -> Result<Response, Problem> {
     let order = conclude_order(&app, form.request).await?;
-    Ok(created(&app, &order))
+    let mut answer = created(&app, &order);
+    *answer.status_mut() = placed(&order);
+    Ok(answer)
 }
 
 /// Shows an order
@@ -207,6 +210,11 @@ pub(super) fn created(app: &App, order: &Order) -> Response {
     let location = HeaderValue::try_from(format!("/api/v1/orders/{}", order.id));
     let location = location.map(|location| [(header::LOCATION, location)]).ok();
     (StatusCode::CREATED, location, Json(view(app, order))).into_response()
+}
+
+/// 201 of an order that was just placed; 200 of a retry whose order has gone on since.
+pub(super) const fn placed(order: &Order) -> StatusCode {
+    if order.version == 1 { StatusCode::CREATED } else { StatusCode::OK }
 }
 
 fn view(app: &App, order: &Order) -> OrderView {

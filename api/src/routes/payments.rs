@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use shared::domain::Status;
+use shared::domain::{Refusal, Status};
 
 use super::orders::created;
-use super::refusal::{Named, refused};
+use super::refusal::{Named, invalid, refused};
 use crate::parse::schema::{CheckoutBody, WebhookBody};
 use crate::parse::{CheckoutForm, PaymentEvent, SignedWebhook};
 use crate::problem::{Problem, kind, responses};
@@ -43,16 +43,20 @@ pub async fn check_out(State(app): State<Shared>, form: CheckoutForm) -> Result<
     let order = app.cashier.check_out(id, user, payment).await;
     let order =
         order.map_err(|error| refused(&app, error, id, Named::Reservation, Status::Pending))?;
-    if matches!(order.status, Status::Failed | Status::Reserved) {
-        let detail = match order.status {
-            Status::Reserved => "The units are still held: try another payment.",
-            _ => "The units are for sale again.",
-        };
+    let declined = |detail| {
         let problem = Problem::new(kind::PAYMENT_DECLINED, detail);
-        let problem = problem.with("orderId", id.to_string());
-        return Err(problem.with("status", order.status.as_str()));
+        let problem = problem.with("orderId", order.id.to_string());
+        Err(problem.with("status", order.status.as_str()))
+    };
+    match order.status {
+        Status::Reserved => declined("The units are still held: try another payment."),
+        Status::Failed => declined("Declined, or not known in time. The units are for sale again."),
+        // Given back while the provider was asked.
+        Status::Cancelled => {
+            Err(invalid(Refusal::Invalid { from: order.status, to: Status::Confirmed }))
+        }
+        _ => Ok(created(&app, &order)),
     }
-    Ok(created(&app, &order))
 }
 
 /// Hears of a payment

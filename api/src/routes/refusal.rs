@@ -44,7 +44,7 @@ pub(super) fn refused(
         Refusal::NotFound if app.keys.minter().is_some_and(|minter| minter.key().verify(id)) => {
             invalid(Refusal::Invalid { from: Status::Queued, to })
         }
-        Refusal::NotFound => Problem::plain(named.not_found()),
+        Refusal::NotFound | Refusal::Replay(_) => Problem::plain(named.not_found()),
         Refusal::NotYours => Problem::new(kind::FORBIDDEN, "It belongs to another user."),
         Refusal::Expired => {
             let detail = "The hold ran out, and its units are for sale again.";
@@ -54,7 +54,8 @@ pub(super) fn refused(
     }
 }
 
-fn invalid(refusal: Refusal) -> Problem {
+/// The problem of a step that the table does not have.
+pub(super) fn invalid(refusal: Refusal) -> Problem {
     let problem = Problem::new(kind::INVALID_TRANSITION, refusal.to_string());
     let Refusal::Invalid { from, to } = refusal else { return problem };
     let allowed: Vec<_> = refusal.allowed().into_iter().map(Status::as_str).collect();

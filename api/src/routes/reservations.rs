@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use shared::domain::{Act, Command, Order, Status};
 use shared::pipeline::admit::Want;
@@ -11,6 +11,7 @@ use shared::ports::Clock;
 
 use super::async_purchase::accept_and_wait;
 use super::conclude::conclude_order;
+use super::orders::placed;
 use super::refusal::{Named, refused};
 use crate::parse::schema::PurchaseBody;
 use crate::parse::{Actor, PurchaseForm, TrackingPath};
@@ -33,7 +34,7 @@ use crate::views::{Accepted, PurchaseView, ReservationView};
     ),
     request_body = PurchaseBody,
     responses(
-        (status = 200, description = "Decided while an asynchronous client waited", body = PurchaseView),
+        (status = 200, description = "Decided while an asynchronous client waited; of a synchronous retry, its hold as it stands now", body = PurchaseView),
         (status = 201, description = "Held", body = ReservationView, headers(
             ("Location" = String, description = "The reservation"),
         )),
@@ -58,7 +59,7 @@ pub async fn hold(State(app): State<Shared>, form: PurchaseForm) -> Result<Respo
     let order = conclude_order(&app, request).await?;
     let location = HeaderValue::try_from(format!("/api/v1/reservations/{}", order.id));
     let location = location.map(|location| [(header::LOCATION, location)]).ok();
-    Ok((StatusCode::CREATED, location, Json(view(&app, &order))).into_response())
+    Ok((placed(&order), location, Json(view(&app, &order))).into_response())
 }
 
 /// Shows a reservation

@@ -18,6 +18,9 @@ pub struct ConfigError(String);
 /// The longest that a client may have an answer held back.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// The longest that a payment may stay unknown.
+const PAY_WITHIN_MAX: Duration = Duration::from_secs(30 * 86_400);
+
 /// Keys whose values are never shown.
 const SECRETS: &[(&str, &str)] =
     &[("admin", "api_key"), ("tracking", "secret"), ("payments", "webhook_secret")];
@@ -50,6 +53,10 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if self.http.request_timeout <= WAIT_MAX {
             let expected = "http.request_timeout_ms: expected more than 30000, the longest wait";
+            return Err(ConfigError(expected.into()));
+        }
+        if self.payments.pay_within > PAY_WITHIN_MAX {
+            let expected = "payments.pay_within_ms: expected at most 2592000000, thirty days";
             return Err(ConfigError(expected.into()));
         }
         Ok(())

@@ -80,6 +80,9 @@ pub enum Refusal {
     /// The hold ran out.
     #[error("the hold has expired")]
     Expired,
+    /// It repeats this order, which is meant.
+    #[error("it repeats order {0}")]
+    Replay(TrackingId),
     /// The table does not allow it.
     #[error("an order that is {from} cannot become {to}")]
     Invalid {
@@ -95,7 +98,7 @@ impl Refusal {
     pub fn allowed(self) -> Vec<Status> {
         match self {
             Self::Invalid { from, .. } => reachable(from),
-            Self::NotFound | Self::NotYours | Self::Expired => Vec::new(),
+            Self::NotFound | Self::NotYours | Self::Expired | Self::Replay(_) => Vec::new(),
         }
     }
 }
@@ -105,7 +108,7 @@ impl Refusal {
 pub struct Advanced {
     /// The order as it now stands; unchanged where the command was a repetition.
     pub order: Order,
-    /// The new order that honours a late payment.
+    /// The new order that honours its late payment.
     pub reclaim: Option<Order>,
 }
 
@@ -166,6 +169,12 @@ impl Advance {
         if command.user.is_some() && command.user.as_ref() != owner {
             return Err(Refusal::NotYours);
         }
+        if let Some(original) = order.replay_of {
+            return Err(Refusal::Replay(original));
+        }
+        // The new order that honours this one's late payment, if there is one.
+        let reclaim = view.reclaimed.get(&order.id).cloned();
+        let honoured = reclaim.as_ref().and_then(|order| Some(&order.payment.as_ref()?.reference));
         match meaning(&order, &command.act, view.now)? {
             Move::Stays => {}
             Move::To(to, by) => self.transit(view, &mut order, to, by, &command.act)?,
@@ -173,12 +182,17 @@ impl Advance {
                 order.payment = Some(Box::new(Payment::of(reference)));
                 self.changed(view, &mut order, OrderEvent::Paid);
             }
+            Move::Refund(reference) | Move::Reclaim(reference, _)
+                if honoured == Some(&reference) => {}
             Move::Refund(reference) => self.refund(view, &mut order, reference),
+            Move::Reclaim(reference, _) if reclaim.is_some() => {
+                self.refund(view, &mut order, reference);
+            }
             Move::Reclaim(reference, id) => {
                 return Ok(self.reclaim(view, order, reference, id));
             }
         }
-        Ok(Advanced { order, reclaim: None })
+        Ok(Advanced { order, reclaim })
     }
 
     /// Goes along a row of the table.
@@ -234,13 +248,6 @@ impl Advance {
         reference: PaymentRef,
         id: TrackingId,
     ) -> Advanced {
-        if let Some(honoured) = view.reclaimed.get(&ended.id).cloned() {
-            let by = honoured.payment.as_ref().map(|payment| &payment.reference);
-            if by != Some(&reference) {
-                self.refund(view, &mut ended, reference);
-            }
-            return Advanced { order: ended, reclaim: Some(honoured) };
-        }
         let purchase = ended.terms.clone().map(|terms| Purchase {
             id,
             terms,

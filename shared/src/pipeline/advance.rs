@@ -52,8 +52,15 @@ impl Advancer {
     }
 
     /// Carries one command out.
-    pub async fn advance(&self, command: Command) -> Result<Advanced, AdvanceError> {
-        Ok(self.line.submit(command).await???)
+    pub async fn advance(&self, mut command: Command) -> Result<Advanced, AdvanceError> {
+        match self.line.submit(command.clone()).await?? {
+            // A retry that was recognised late has an ID of its own, and means its original.
+            Err(Refusal::Replay(original)) => {
+                command.id = original;
+                Ok(self.line.submit(command).await???)
+            }
+            outcome => Ok(outcome?),
+        }
     }
 }
 

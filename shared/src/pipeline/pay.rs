@@ -5,14 +5,15 @@
 //! verdict, `pay_by` passes, the units go back, and a success that comes still later is honoured or
 //! due back.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::counter;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::advance::{AdvanceError, Advancer};
 use super::group_commit::LineError;
@@ -27,6 +28,39 @@ use crate::ports::{Charge, Clock, LedgerClock, LedgerError, PaymentGateway, Paym
 const COLLECTING_MAX: usize = 10_000;
 /// A verdict that is about to come is still heard when the program is asked to stop.
 const GRACE: Duration = Duration::from_secs(1);
+/// A verdict that cannot be recorded is tried again after this pause, doubled each time.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+type Collecting = Arc<Mutex<HashSet<TrackingId>>>;
+
+/// The turn to collect for an order; dropping it ends it.
+struct Turn {
+    collecting: Collecting,
+    id: TrackingId,
+}
+
+impl Turn {
+    /// None while somebody else has it.
+    fn take(collecting: &Collecting, id: TrackingId) -> Option<Self> {
+        let mine = collecting.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        mine.then(|| Self { collecting: Arc::clone(collecting), id })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.collecting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+/// What a pending order still has to be paid.
+fn charge(order: &Order) -> Option<Charge> {
+    let (Status::Pending, Some(terms)) = (order.status, &order.terms) else { return None };
+    let reference = order.payment.as_ref()?.reference.clone();
+    let amount = terms.unit_price.times(terms.quantity.units());
+    Some(Charge { order_id: order.id, reference, amount })
+}
 
 /// Takes payments for holds.
 #[derive(Clone)]
@@ -36,7 +70,10 @@ pub struct Cashier {
     keys: Arc<KeyRing>,
     clock: Arc<LedgerClock>,
     rules: config::Payments,
-    collecting: Arc<Semaphore>,
+    /// Bounds the payments under way.
+    permits: Arc<Semaphore>,
+    /// Orders whose payment is being collected by this instance.
+    collecting: Collecting,
     draining: CancellationToken,
 }
 
@@ -51,40 +88,53 @@ impl Cashier {
         rules: config::Payments,
         draining: CancellationToken,
     ) -> Self {
-        let collecting = Arc::new(Semaphore::new(COLLECTING_MAX));
-        Self { advancer, gateway, keys, clock, rules, collecting, draining }
+        let permits = Arc::new(Semaphore::new(COLLECTING_MAX));
+        let collecting = Collecting::default();
+        Self { advancer, gateway, keys, clock, rules, permits, collecting, draining }
     }
 
     /// Begins to pay for a hold and waits a moment for the verdict: the order is then confirmed,
-    /// failed or still pending. The same checkout again is the same payment.
+    /// failed or still pending. The same checkout again is the same payment; of one that was honoured
+    /// late the answer is the new order.
     pub async fn check_out(
         &self,
         id: TrackingId,
         user: Option<UserId>,
         payment: Payment,
     ) -> Result<Order, AdvanceError> {
-        let permit = Arc::clone(&self.collecting).try_acquire_owned();
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
         let permit = permit.map_err(|_| LineError::Full)?;
-        let reference = payment.reference.clone();
-        let within_ms = i64::try_from(self.rules.pay_within.as_millis()).unwrap_or(i64::MAX);
-        let act = Act::Checkout { payment, within_ms };
-        let order = self.advancer.advance(Command { id, user, act }).await?.order;
-        let (Status::Pending, Some(terms)) = (order.status, &order.terms) else {
-            return Ok(order);
-        };
-        let amount = terms.unit_price.times(terms.quantity.units());
-        let charge = Charge { order_id: id, reference, amount };
+        let (begun, began) = oneshot::channel();
         let cashier = self.clone();
         // Goes on when the client has gone, and when it has waited long enough.
         let collecting = tokio::spawn(async move {
             let _permit = permit;
+            let outcome = cashier.begin(id, user, payment).await;
+            let order = outcome.as_ref().ok().cloned();
+            let _ = begun.send(outcome);
+            let charge = order.and_then(|order| charge(&order))?;
+            // Whoever is asking for this order already will tell.
+            let _turn = Turn::take(&cashier.collecting, id)?;
             cashier.collect(charge).await
         });
+        let order = began.await.map_err(|_| LineError::Closed)??;
         match tokio::time::timeout(self.rules.timeout, collecting).await {
             Ok(Ok(Some(settled))) => Ok(settled),
-            // No verdict yet, or one that could not be recorded: pending is what is known.
+            // No verdict yet, or none that could be recorded: this is what is known.
             Ok(Ok(None) | Err(_)) | Err(_) => Ok(order),
         }
+    }
+
+    async fn begin(
+        &self,
+        id: TrackingId,
+        user: Option<UserId>,
+        payment: Payment,
+    ) -> Result<Order, AdvanceError> {
+        let within_ms = i64::try_from(self.rules.pay_within.as_millis()).unwrap_or(i64::MAX);
+        let act = Act::Checkout { payment, within_ms };
+        let advanced = self.advancer.advance(Command { id, user, act }).await?;
+        Ok(advanced.reclaim.unwrap_or(advanced.order))
     }
 
     /// Collects a payment and records the verdict, if there is one in time.
@@ -95,9 +145,10 @@ impl Cashier {
                 () = self.draining.cancelled() => sleep(GRACE).await,
             }
         };
+        let mut enough = std::pin::pin!(enough);
         let verdict = tokio::select! {
             verdict = self.gateway.collect(&charge) => verdict,
-            () = enough => return None,
+            () = &mut enough => return None,
         };
         let verdict = match verdict {
             Ok(verdict) => verdict,
@@ -106,16 +157,39 @@ impl Cashier {
                 return None;
             }
         };
-        let recorded = match verdict {
-            PaymentVerdict::Approved => self.succeeded(charge.order_id, charge.reference).await,
-            PaymentVerdict::Declined => self.declined(charge.order_id, charge.reference).await,
-            PaymentVerdict::Open => return None,
-        };
-        match recorded {
-            Ok(advanced) => Some(advanced.order),
-            Err(error) => {
-                warn!(order = %charge.order_id, %error, ?verdict, "a verdict is left to the webhook");
-                None
+        self.record(&charge, verdict, enough).await
+    }
+
+    /// Records a verdict, again and again while the ledger is away: money must not be forgotten.
+    async fn record(
+        &self,
+        charge: &Charge,
+        verdict: PaymentVerdict,
+        enough: impl Future<Output = ()>,
+    ) -> Option<Order> {
+        let mut enough = std::pin::pin!(enough);
+        let mut pause = RETRY_FIRST;
+        loop {
+            let (id, reference) = (charge.order_id, charge.reference.clone());
+            let recorded = match verdict {
+                PaymentVerdict::Approved => self.succeeded(id, reference).await,
+                PaymentVerdict::Declined => self.declined(id, reference).await,
+                PaymentVerdict::Open => return None,
+            };
+            match recorded {
+                Ok(advanced) => return Some(advanced.reclaim.unwrap_or(advanced.order)),
+                Err(AdvanceError::Refused(refusal)) => {
+                    error!(order = %id, ?verdict, %refusal, "a verdict without an order");
+                    return None;
+                }
+                Err(error) => warn!(order = %id, ?verdict, %error, "a verdict is not recorded yet"),
+            }
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(RETRY_MAX),
+                () = &mut enough => {
+                    error!(order = %id, ?verdict, "a verdict is left to the webhook");
+                    return None;
+                }
             }
         }
     }

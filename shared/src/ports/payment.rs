@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use crate::domain::{Money, PaymentRef, TrackingId};
 
-/// What is to be paid. Asked for again under the same reference it is the same payment.
+/// What is to be paid. A reference belongs to one order and one amount: asked for again it is the
+/// same payment, and asked for another order or amount it must be declined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     /// For which order.

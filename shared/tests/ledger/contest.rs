@@ -16,7 +16,7 @@ const SIDE_BY_SIDE: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn checkout_expiry_cancel_and_late_webhook_leave_one_winner() {
-    let world = World::postgres().await;
+    let world = World::patient().await;
     let product = world.product("TV", 50, None).await;
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     for round in 0..ROUNDS / SIDE_BY_SIDE {

@@ -1,6 +1,6 @@
 //! What happens to a hold after it was placed: checkout, payment, cancellation, expiry, fulfilment.
 
-use shared::domain::testing::{fresh_id, sale};
+use shared::domain::testing::{fresh_id, sale, with_key};
 use shared::domain::{
     Act, Advanced, Command, Late, Order, OrderEvent, PaymentRef, ProductId, Purchase, Reason,
     Refusal, Sale, Status, TrackingId, UserId,
@@ -24,6 +24,9 @@ both_families!(
     a_late_payment_sells_the_units_anew,
     a_late_payment_that_finds_nothing_left_is_due_back,
     a_late_payment_is_refunded_where_that_is_wished,
+    money_that_was_honoured_is_not_due_back_too,
+    a_checkout_asked_again_after_its_late_payment_is_told_of_the_new_order,
+    a_retry_that_was_recognised_late_means_its_original,
     money_for_a_cancelled_order_is_due_back,
     a_second_payment_is_due_back,
     units_that_go_back_free_the_limit_and_the_sale,
@@ -255,6 +258,35 @@ async fn a_late_payment_is_refunded_where_that_is_wished(world: &World) {
     let late = world.one(command(id, act)).await.unwrap();
     assert!(late.order.refund.is_some() && late.reclaim.is_none());
     assert_eq!(world.stock(product).await, (1, 0, 0, 3));
+}
+
+async fn money_that_was_honoured_is_not_due_back_too(world: &World) {
+    let product = world.product("TV", 1, None).await;
+    let id = world.ended(product, "ann", "t-1").await;
+    let honoured = world.one(paid(id, "t-1")).await.unwrap().reclaim;
+    // Told again where late payments are refunded: another instance, or another configuration.
+    let act = Act::Paid { reference: reference("t-1"), late: Late::Refund };
+    let again = world.one(command(id, act)).await.unwrap();
+    assert_eq!((again.order.refund, again.reclaim), (None, honoured));
+}
+
+async fn a_checkout_asked_again_after_its_late_payment_is_told_of_the_new_order(world: &World) {
+    let product = world.product("TV", 1, None).await;
+    let id = world.ended(product, "ann", "t-1").await;
+    let honoured = world.one(paid(id, "t-1")).await.unwrap().reclaim;
+    let again = world.one(checkout(id, "t-1")).await.unwrap();
+    assert_eq!((again.order.status, again.reclaim), (Status::Failed, honoured));
+}
+
+async fn a_retry_that_was_recognised_late_means_its_original(world: &World) {
+    let product = world.product("TV", 9, None).await;
+    let first = with_key(hold(product, "ann", 1), "k-1");
+    let retry = Purchase { id: fresh_id(), ..first.clone() };
+    let (original, retried) = (first.id, retry.id);
+    world.record(&[first, retry]).await;
+    for act in [checkout(retried, "t-1"), paid(retried, "t-1"), command(retried, Act::Cancel)] {
+        assert_eq!(world.one(act).await, Err(Refusal::Replay(original)));
+    }
 }
 
 async fn money_for_a_cancelled_order_is_due_back(world: &World) {

@@ -62,14 +62,13 @@ async fn the_live_sale_s_remainder_is_part_of_the_level(world: &World) {
     let far = 100 * 365 * 86_400_000;
     let live = Sale {
         quantity: Some(5),
-        taken: 1,
         ends_at: Timestamp::from_millis(OPENS + far),
         ..open(7, product)
     };
     let before = world.level(product).await;
     world.sale(live.clone()).await;
     let announcement = world.announced(&[buy_in(&live, "ann")]).await;
-    let left = Some(SaleLeft { sale_id: SaleId(7), sale_left: 3 });
+    let left = Some(SaleLeft { sale_id: SaleId(7), sale_left: 4 });
     assert_eq!(announcement.levels[0].sale, left);
     assert_eq!(announcement.levels, [world.level(product).await]);
     assert_eq!(world.ledger.pulse().await.unwrap().levels, announcement.levels);

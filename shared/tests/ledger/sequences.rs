@@ -6,13 +6,14 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use shared::domain::testing::sale;
 use shared::domain::transition::{TRANSITIONS, reachable};
 use shared::domain::{
-    Act, Command, Kind, Late, Order, Payment, PaymentRef, ProductId, Purchase, Refusal, Status,
-    TrackingId,
+    Act, Command, Kind, Late, Order, Payment, PaymentRef, ProductId, Purchase, Refusal, Sale,
+    Status, Timestamp, TrackingId,
 };
 
-use crate::support::{World, buy};
+use crate::support::{OPENS, World, buy};
 
 /// Sequences tried on both ledgers.
 const CASES: u32 = 128;
@@ -83,7 +84,23 @@ type Seen = Vec<(Status, i64, bool, bool, usize)>;
 impl<'a> Stage<'a> {
     async fn new(world: &'a World, sku: &str) -> Self {
         let product = world.product(sku, 5, Some(2)).await;
-        let purchase = |at: usize| buy(product, ["ann", "bob", "cat"][at % 3], 1 + (at as u32 % 2));
+        // Every other sequence takes place inside a sale with a quantity and a limit.
+        let number: i64 = sku.trim_start_matches("P-").parse().unwrap();
+        let open = (number % 2 == 0).then(|| Sale {
+            quantity: Some(4),
+            per_user_limit: Some(2),
+            ..sale(number, product.0, OPENS, OPENS + 100 * 365 * 86_400_000)
+        });
+        if let Some(open) = &open {
+            world.sale(open.clone()).await;
+        }
+        let purchase = |at: usize| {
+            let user = ["ann", "bob", "cat"][at % 3];
+            let mut purchase = buy(product, user, 1 + (at as u32 % 2));
+            purchase.terms.sale_id = open.as_ref().map(|open| open.id);
+            purchase.accepted_at = Timestamp::from_millis(OPENS);
+            purchase
+        };
         Self { world, product, purchases: (0..ORDERS).map(purchase).collect(), reclaims: vec![] }
     }
 

@@ -76,6 +76,14 @@ impl World {
         Self { ledger: Arc::new(ledger), family: Family::Postgres { database } }
     }
 
+    /// One in which a crowd on a busy machine is no outage.
+    pub(crate) async fn patient() -> Self {
+        let world = Self::postgres().await;
+        let mut settings = world.database().settings();
+        (settings.lock_timeout_ms, settings.statement_timeout_ms) = (30_000, 60_000);
+        Self { ledger: Arc::new(PostgresLedger::connect(&settings).unwrap()), ..world }
+    }
+
     /// The database, where there is one.
     pub(crate) fn database(&self) -> &TestDatabase {
         match &self.family {
@@ -217,8 +225,37 @@ impl World {
             assert_eq!(product.recomputed, product.level.counts, "{product:?}");
             assert!(product.level.counts.is_conserved(), "{product:?}");
         }
+        if let Family::Postgres { database } = &self.family {
+            for drifted in [DRIFTED_BUYERS, DRIFTED_SALES] {
+                assert_eq!(database.run(drifted).await, ["0"], "{drifted}");
+            }
+        }
     }
 }
+
+/// Buyers under a limit whose units are not those of their orders.
+const DRIFTED_BUYERS: &str = "
+    select count(*) from (
+        select coalesce(b.units, 0) as counted, coalesce(o.units, 0) as ordered
+        from (select * from buyers) b
+        full join (
+            select product_id, coalesce(sale_id, 0) as sale_id, user_id, sum(quantity) as units
+            from orders where status in ('RESERVED', 'PENDING', 'CONFIRMED', 'FULFILLED')
+            group by 1, 2, 3
+        ) o using (product_id, sale_id, user_id)
+        left join products p on p.id = product_id
+        left join sales s on s.id = sale_id
+        where case when sale_id = 0 then p.per_user_limit else s.per_user_limit end is not null
+    ) drift where counted <> ordered";
+
+/// Sales with a quantity whose count is not that of their orders.
+const DRIFTED_SALES: &str = "
+    select count(*) from sales s
+    where s.quantity is not null and s.taken <> (
+        select coalesce(sum(o.quantity), 0) from orders o
+        where o.sale_id = s.id and o.product_id = s.product_id
+            and o.status in ('RESERVED', 'PENDING', 'CONFIRMED', 'FULFILLED')
+    )";
 
 /// What became of a purchase, in short.
 pub(crate) type Outcome = Result<Status, Reason>;

@@ -1,6 +1,6 @@
 //! What happens to orders that were settled: one transaction around the pure function.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use diesel::data_types::PgTimestamp;
@@ -13,7 +13,8 @@ use super::session::Session;
 use super::statement::{bind, query};
 use super::{view, write};
 use crate::domain::{
-    Act, Command, Kind, Order, Purchase, Status, TrackingId, advance as decide_on,
+    Act, Command, Counts, Kind, Order, ProductId, Purchase, Status, TrackingId,
+    advance as decide_on,
 };
 use crate::ports::{Announcement, Carried, Expired, OrderChange};
 
@@ -27,35 +28,59 @@ pub(super) async fn advance(session: &Session, commands: &[Command]) -> Result<C
     );
     let ids = Vec::from_iter(ids);
     let read = query::<OrderSql, _>(sql, (bind::<Array<SqlUuid>, _>(ids),));
-    let orders =
+    let orders: Vec<Order> =
         session.rows(read).await?.into_iter().map(rows::order).collect::<Result<_, _>>()?;
-    carry_out(session, orders, commands).await
+    let counts = view::lock(session, products_to_lock(&orders, commands)).await?;
+    carry_out(session, orders, commands, &counts).await
 }
 
 /// Ends holds and payments whose time is up. Those that somebody has in hand are skipped, so that
-/// any number of workers can sweep at once; the oldest deadlines go first.
+/// any number of workers can sweep at once; the oldest deadlines go first. Products whose row is
+/// locked for long, by a recount, do not keep the others waiting.
 pub(super) async fn expire(session: &Session, limit: usize) -> Result<Expired, Fault> {
+    let mut busy: Vec<i64> = Vec::new();
+    loop {
+        let mut orders = due(session, limit, &busy).await?;
+        if orders.is_empty() {
+            // Without an end in sight for busy products: nobody knows when they are free again.
+            let next_in = if busy.is_empty() { next_deadline(session).await? } else { None };
+            return Ok(Expired { next_in, ..Expired::default() });
+        }
+        let product = |order: &Order| order.terms.as_ref().map(|terms| terms.product_id);
+        let products: BTreeSet<i64> = orders.iter().filter_map(product).map(|id| id.0).collect();
+        let counts = view::lock_free(session, Vec::from_iter(products.clone())).await?;
+        busy.extend(products.into_iter().filter(|id| !counts.contains_key(&ProductId(*id))));
+        orders.retain(|order| product(order).is_some_and(|id| counts.contains_key(&id)));
+        if orders.is_empty() {
+            continue;
+        }
+        let command = |order: &Order| Command { id: order.id, user: None, act: Act::Expire };
+        let commands: Vec<_> = orders.iter().map(command).collect();
+        let carried = carry_out(session, orders, &commands, &counts).await?;
+        return Ok(Expired {
+            count: commands.len(),
+            announcement: carried.announcement,
+            next_in: None,
+        });
+    }
+}
+
+/// Locks orders whose time is up. (`statement_timestamp` rather than `clock_timestamp`: a volatile
+/// function would have every open hold read, for it is no condition for an index.)
+async fn due(session: &Session, limit: usize, busy: &[i64]) -> Result<Vec<Order>, Fault> {
     let sql = concat!(
         "select ",
         order_columns!(),
         " from orders o
-          where o.status in ('RESERVED', 'PENDING') and
+          where o.status in ('RESERVED', 'PENDING') and o.product_id <> all(?) and
               (case o.status when 'RESERVED' then o.expires_at else o.pay_by end)
-                  <= clock_timestamp()
+                  <= statement_timestamp()
           order by (case o.status when 'RESERVED' then o.expires_at else o.pay_by end)
           limit ? for no key update skip locked"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let read = query::<OrderSql, _>(sql, (bind::<BigInt, _>(limit),));
-    let orders: Vec<Order> =
-        session.rows(read).await?.into_iter().map(rows::order).collect::<Result<_, _>>()?;
-    if orders.is_empty() {
-        return Ok(Expired { next_in: next_deadline(session).await?, ..Expired::default() });
-    }
-    let command = |order: &Order| Command { id: order.id, user: None, act: Act::Expire };
-    let commands: Vec<_> = orders.iter().map(command).collect();
-    let carried = carry_out(session, orders, &commands).await?;
-    Ok(Expired { count: commands.len(), announcement: carried.announcement, next_in: None })
+    let binds = (bind::<Array<BigInt>, _>(busy.to_vec()), bind::<BigInt, _>(limit));
+    session.rows(query::<OrderSql, _>(sql, binds)).await?.into_iter().map(rows::order).collect()
 }
 
 async fn next_deadline(session: &Session) -> Result<Option<Duration>, Fault> {
@@ -70,16 +95,15 @@ async fn next_deadline(session: &Session) -> Result<Option<Duration>, Fault> {
     Ok(next.map(wait))
 }
 
-/// Carries `commands` out on their orders, which are locked.
+/// Carries `commands` out on their orders, which are locked like the products of `counts`.
 async fn carry_out(
     session: &Session,
     orders: Vec<Order>,
     commands: &[Command],
+    counts: &BTreeMap<ProductId, Counts>,
 ) -> Result<Carried, Fault> {
-    let products = products_to_lock(&orders, commands);
-    let counts = view::lock(session, products).await?;
     let late = late_payments(&orders, commands);
-    let view = view::read_standing(session, orders, &late, &counts).await?;
+    let view = view::read_standing(session, orders, &late, counts).await?;
     let advance = decide_on(view, commands);
     if advance.steps.is_empty() {
         return Ok(Carried { results: advance.results, announcement: None });
@@ -110,14 +134,18 @@ fn products_to_lock(orders: &[Order], commands: &[Command]) -> Vec<i64> {
     Vec::from_iter(products)
 }
 
-/// Payments that come, or in this batch may come, after their hold has ended, as the purchases they
-/// would be: what they need to be judged is read for these only.
+/// Orders whose payment comes, or in this batch may come, after their hold has ended, as the purchases
+/// they would be: what they need to be judged is read for these only.
 fn late_payments(orders: &[Order], commands: &[Command]) -> Vec<Purchase> {
+    let asks = |command: &Command| matches!(command.act, Act::Paid { .. } | Act::Checkout { .. });
+    // Sweeps are large and ask for nothing.
+    if !commands.iter().any(asks) {
+        return Vec::new();
+    }
     let ended = |order: &Order| matches!(order.status, Status::Expired | Status::Failed);
     let may_be_late = |order: &&Order| {
         let mut theirs = commands.iter().filter(|command| command.id == order.id);
-        let paid = theirs.clone().any(|command| matches!(command.act, Act::Paid { .. }));
-        paid && (ended(order) || theirs.nth(1).is_some())
+        theirs.clone().any(asks) && (ended(order) || theirs.nth(1).is_some())
     };
     let purchase = |order: &Order| {
         Some(Purchase {
@@ -130,9 +158,5 @@ fn late_payments(orders: &[Order], commands: &[Command]) -> Vec<Purchase> {
             replayed: false,
         })
     };
-    // Sweeps are large and carry no payments.
-    if !commands.iter().any(|command| matches!(command.act, Act::Paid { .. })) {
-        return Vec::new();
-    }
     orders.iter().filter(may_be_late).filter_map(purchase).collect()
 }

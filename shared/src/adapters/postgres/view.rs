@@ -65,6 +65,17 @@ pub(super) async fn lock(
     session.rows(read).await.map(counts)
 }
 
+/// Locks those inventory rows that nobody else has locked, and reads their counts.
+pub(super) async fn lock_free(
+    session: &Session,
+    products: Vec<i64>,
+) -> Result<BTreeMap<ProductId, Counts>, Fault> {
+    let sql = "select product_id, total, reserved, sold from inventory
+               where product_id = any(?) order by product_id for no key update skip locked";
+    let read = query::<CountsSql, _>(sql, (bind::<Array<BigInt>, _>(products),));
+    session.rows(read).await.map(counts)
+}
+
 /// Reads everything that the rules ask for, in one flight; `counts` are those already known.
 pub(super) async fn read(
     session: &Session,
