@@ -1,8 +1,10 @@
 //! What an instance still does when something is away.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shared::adapters::family;
+use shared::config::Config;
 use shared::testing::eventually;
 use tokio::time::Instant;
 
@@ -76,6 +78,29 @@ async fn without_the_ledger_the_202s_go_on() {
     assert_eq!(answer.json()["checks"]["postgresql"]["status"], "down");
     // A wait that cannot be answered does not take a 202 back.
     app.post_with(ASYNC, &[("prefer", "wait=5")], &buy_body("u-2", 1)).await.ok(202);
+}
+
+#[tokio::test]
+async fn a_verdict_that_comes_while_the_ledger_is_away_is_not_forgotten() {
+    let switches = Switches::default();
+    let hasty = |config: &mut Config| config.payments.timeout = Duration::from_millis(1);
+    let app = TestApp::over(switches.before(family::embedded()), 5, hasty).await;
+    let held = app.post("/api/v1/reservations", &buy_body("u-1", 1)).await.ok(201);
+    let id = held["reservationId"].as_str().unwrap();
+    let body = serde_json::json!({"reservationId": id, "paymentTransactionId": "slow-1"});
+    let pending = app.post("/api/v1/orders/checkout", &body).await.ok(201);
+    assert_eq!(pending["status"], "PENDING");
+    turn(&switches.ledger_away);
+    eventually("the verdict meets no ledger", async || {
+        (switches.advances_refused.load(Ordering::SeqCst) >= 2).then_some(())
+    })
+    .await;
+    switches.ledger_away.store(false, Ordering::SeqCst);
+    eventually("the verdict is recorded", async || {
+        let shown = app.get(&format!("/api/v1/orders/{id}")).await;
+        (shown.status == 200 && shown.json()["status"] == "CONFIRMED").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

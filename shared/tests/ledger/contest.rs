@@ -141,3 +141,22 @@ async fn late_payments_told_to_many_are_honoured_once() {
     let (_, reserved, sold, _) = world.stock(product).await;
     assert_eq!((reserved, sold), (0, 1));
 }
+
+#[tokio::test]
+async fn a_product_that_is_busy_for_long_keeps_no_other_waiting() {
+    let world = World::postgres().await;
+    let (busy, free) = (world.product("TV", 9, None).await, world.product("PC", 9, None).await);
+    let over =
+        |product, user| Purchase { kind: Kind::Hold { seconds: 0 }, ..hold(product, user, 1) };
+    world.record(&[over(busy, "ann"), over(free, "bob")]).await;
+    let operator = world.database().client().await;
+    let lock = format!("begin; select from inventory where product_id = {busy} for update");
+    operator.batch_execute(&lock).await.unwrap();
+    // The busy one is the older, and fills the batch.
+    assert_eq!(world.ledger.expire(1).await.unwrap().count, 1);
+    assert_eq!(world.stock(free).await, (9, 0, 0, 3));
+    assert_eq!(world.ledger.expire(1).await.unwrap().count, 0);
+    operator.batch_execute("commit").await.unwrap();
+    assert_eq!(world.ledger.expire(1).await.unwrap().count, 1);
+    assert_eq!(world.stock(busy).await, (9, 0, 0, 3));
+}

@@ -23,6 +23,8 @@ pub(crate) struct Switches {
     pub(crate) collide: Arc<AtomicBool>,
     /// How often the ledger was asked for orders.
     pub(crate) looks: Arc<AtomicUsize>,
+    /// How often it was asked to move an order along while it was away.
+    pub(crate) advances_refused: Arc<AtomicUsize>,
 }
 
 pub(crate) fn turn(switch: &AtomicBool) {
@@ -109,6 +111,8 @@ impl Guard for Switches {
             self.looks.fetch_add(1, Ordering::SeqCst);
         }
         if is(&self.ledger_away) {
+            let advance = usize::from(name == "advance");
+            self.advances_refused.fetch_add(advance, Ordering::SeqCst);
             Err(LedgerError::Unavailable("switched off".into()))
         } else {
             Ok(())
