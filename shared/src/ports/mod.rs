@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+pub mod announcement;
 pub mod bus;
+pub mod catalogue;
 pub mod clock;
 pub mod gate;
 pub mod idempotency;
@@ -13,14 +15,14 @@ pub mod ledger;
 pub mod payment;
 pub mod queue;
 
+pub use announcement::{Announcement, DeadLetter, DueId, OrderChange};
 pub use bus::{BusError, BusMessage, Event, EventBus, Heartbeat, StockUpdate, Subscription};
+pub use catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 pub use clock::{Clock, LedgerClock, SystemClock};
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
 pub use ledger::{
-    Announcement, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
-    NewProduct, NewSale, OrderChange, OrderQuery, ProductAudit, ProductChange, Pulse, Recorded,
-    SaleChange, SaleQuery,
+    Carried, Expired, Ledger, LedgerAudit, LedgerError, OrderQuery, ProductAudit, Pulse, Recorded,
 };
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::ledger::DeadLetter;
+use super::announcement::DeadLetter;
 use crate::domain::Purchase;
 
 /// Why the queue did not do it.

@@ -7,6 +7,7 @@ mod catalogue;
 mod concurrency;
 mod contest;
 mod holds;
+mod late;
 mod life;
 mod limits;
 mod outages;
