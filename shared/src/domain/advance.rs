@@ -12,7 +12,7 @@ use super::decide::{View, judge, limit_of, take};
 use super::event::{Notice, OrderEvent};
 use super::ids::{PaymentRef, UserId};
 use super::order::{Order, Payment, Refund, Status};
-use super::purchase::{Kind, Purchase};
+use super::purchase::Purchase;
 use super::tracking::TrackingId;
 use super::transition::{Cause, reachable, transition};
 
@@ -236,15 +236,7 @@ impl Advance {
         reference: PaymentRef,
         id: TrackingId,
     ) -> Advanced {
-        let purchase = ended.terms.clone().map(|terms| Purchase {
-            id,
-            terms,
-            kind: Kind::Buy,
-            accepted_at: ended.accepted_at,
-            keyed: None,
-            traceparent: None,
-            replayed: false,
-        });
+        let purchase = Purchase::anew(&ended, id);
         let Some(purchase) = purchase.filter(|purchase| judge(view, purchase).is_ok()) else {
             self.refund(view, &mut ended, reference);
             return Advanced { order: ended, reclaim: None };

@@ -100,6 +100,20 @@ pub struct Purchase {
 }
 
 impl Purchase {
+    /// What it would be to buy the units of `order` anew, under `id`, as of its moment and at its
+    /// price; none where its terms are not known.
+    pub fn anew(order: &Order, id: TrackingId) -> Option<Self> {
+        Some(Self {
+            id,
+            terms: order.terms.clone()?,
+            kind: Kind::Buy,
+            accepted_at: order.accepted_at,
+            keyed: None,
+            traceparent: None,
+            replayed: false,
+        })
+    }
+
     /// The order that settling makes of this purchase, with this result.
     pub(super) fn decided(&self, status: Status, now: Timestamp) -> Order {
         Order {

@@ -13,8 +13,7 @@ use super::session::Session;
 use super::statement::{bind, query};
 use super::{view, write};
 use crate::domain::{
-    Act, Command, Counts, Kind, Order, ProductId, Purchase, Status, TrackingId,
-    advance as decide_on,
+    Act, Command, Counts, Order, ProductId, Purchase, Status, TrackingId, advance as decide_on,
 };
 use crate::ports::{Announcement, Carried, Expired, OrderChange};
 
@@ -147,16 +146,6 @@ fn late_payments(orders: &[Order], commands: &[Command]) -> Vec<Purchase> {
         let mut theirs = commands.iter().filter(|command| command.id == order.id);
         theirs.clone().any(asks) && (ended(order) || theirs.nth(1).is_some())
     };
-    let purchase = |order: &Order| {
-        Some(Purchase {
-            id: order.id,
-            terms: order.terms.clone()?,
-            kind: Kind::Buy,
-            accepted_at: order.accepted_at,
-            keyed: None,
-            traceparent: None,
-            replayed: false,
-        })
-    };
+    let purchase = |order: &Order| Purchase::anew(order, order.id);
     orders.iter().filter(may_be_late).filter_map(purchase).collect()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::state::State;
-use crate::domain::{Act, Command, Kind, Order, Purchase, Timestamp, View, advance as decide_on};
+use crate::domain::{Act, Command, Order, Purchase, Timestamp, View, advance as decide_on};
 use crate::ports::{Announcement, Carried, Expired, OrderChange, OrderQuery};
 
 impl State {
@@ -28,7 +28,8 @@ impl State {
     /// The part of the ledger that the commands ask for: as a settle of the same terms would.
     fn standing(&self, commands: &[Command], now: Timestamp) -> View {
         let orders = commands.iter().filter_map(|command| self.orders.get(&command.id));
-        let purchases: Vec<_> = orders.filter_map(as_purchase).collect();
+        let purchases: Vec<_> =
+            orders.filter_map(|order| Purchase::anew(order, order.id)).collect();
         let mut view = self.view(&purchases, now);
         for command in commands {
             view.orders.extend(self.orders.get(&command.id).map(|o| (command.id, o.clone())));
@@ -61,16 +62,4 @@ impl State {
         orders.truncate(asked.limit);
         orders
     }
-}
-
-fn as_purchase(order: &Order) -> Option<Purchase> {
-    Some(Purchase {
-        id: order.id,
-        terms: order.terms.clone()?,
-        kind: Kind::Buy,
-        accepted_at: order.accepted_at,
-        keyed: None,
-        traceparent: None,
-        replayed: false,
-    })
 }
