@@ -25,7 +25,7 @@ databases 1024
 save ""
 appendonly no
 maxmemory 512mb
-maxmemory-policy noeviction
+maxmemory-policy volatile-ttl
 CONF
 }
 
