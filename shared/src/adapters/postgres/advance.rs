@@ -133,10 +133,12 @@ fn products_to_lock(orders: &[Order], commands: &[Command]) -> Vec<i64> {
     Vec::from_iter(products)
 }
 
-/// Orders whose payment comes, or in this batch may come, after their hold has ended, as the purchases
-/// they would be: what they need to be judged is read for these only.
+/// Orders of whose payment is heard, or in this batch may be heard, after their hold has ended, as the
+/// purchases they would be: what they need to be judged, and what honours them, is read for these only.
 fn late_payments(orders: &[Order], commands: &[Command]) -> Vec<Purchase> {
-    let asks = |command: &Command| matches!(command.act, Act::Paid { .. } | Act::Checkout { .. });
+    let asks = |command: &Command| {
+        matches!(command.act, Act::Paid { .. } | Act::Declined { .. } | Act::Checkout { .. })
+    };
     // Sweeps are large and ask for nothing.
     if !commands.iter().any(asks) {
         return Vec::new();
