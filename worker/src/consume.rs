@@ -79,7 +79,7 @@ impl Consumer {
     async fn process(&self, first: Delivery, deliveries: &mut dyn Deliveries) -> Result<(), End> {
         let batch = gather(first, deliveries, &self.keys, self.batch_max);
         histogram!("doorbuster_consume_batch_size").record(batch.purchases.len() as f64);
-        let Batch { purchases, suspects, receipts, garbage, forged } = batch;
+        let Batch { purchases, suspects, last, garbage, forged } = batch;
         for letter in &forged {
             counter!("doorbuster_forged_total").increment(1);
             error!(error = letter.error, "kept as a dead letter; do all programs share one key?");
@@ -90,15 +90,16 @@ impl Consumer {
         }
         self.settle(&purchases).await?;
         self.settle_alone(&suspects).await?;
-        for receipt in receipts {
-            receipt.ack().await?;
-        }
         for receipt in garbage {
             counter!("doorbuster_undecodable_total").increment(1);
             warn!("a message that cannot be decoded goes to the dead-letter queue");
             receipt.reject().await?;
         }
-        Ok(())
+        // With what was rejected out of the way, all that came before the last one is settled.
+        match last {
+            Some(last) => Ok(last.ack_through().await?),
+            None => Ok(()),
+        }
     }
 
     async fn settle(&self, purchases: &[Purchase]) -> Result<(), End> {

@@ -16,8 +16,9 @@ pub(crate) struct Batch {
     pub(crate) purchases: Vec<Purchase>,
     /// To be settled one by one.
     pub(crate) suspects: Vec<Purchase>,
-    /// To be acknowledged once all of the above are settled.
-    pub(crate) receipts: Vec<Box<dyn Receipt>>,
+    /// The last of the deliveries they came in: acknowledged, with those before it, once all of the
+    /// above are settled.
+    pub(crate) last: Option<Box<dyn Receipt>>,
     /// Undecodable: to the dead-letter queue as they are.
     pub(crate) garbage: Vec<Box<dyn Receipt>>,
     /// Decodable, but not issued by us.
@@ -57,7 +58,7 @@ impl Batch {
                 self.purchases.push(purchase);
             }
         }
-        self.receipts.push(delivery.receipt);
+        self.last = Some(delivery.receipt);
     }
 }
 

@@ -75,8 +75,9 @@ pub struct Delivery {
 /// Ends one delivery. Dropping it unused leaves the message to be delivered again.
 #[async_trait]
 pub trait Receipt: Send + Sync {
-    /// It is settled: the queue may forget it.
-    async fn ack(self: Box<Self>) -> Result<(), QueueError>;
+    /// It is settled, and so is everything its consumer was handed before and has neither
+    /// acknowledged nor rejected: the queue may forget them all.
+    async fn ack_through(self: Box<Self>) -> Result<(), QueueError>;
 
     /// It can never be settled: to the dead-letter queue with it.
     async fn reject(self: Box<Self>) -> Result<(), QueueError>;

@@ -21,7 +21,7 @@ async fn a_rejected_message_is_dead_lettered_once(#[values(Real, Embedded)] fami
     let delivery = next(&mut *deliveries).await;
     let body = delivery.body.clone();
     delivery.receipt.reject().await.unwrap();
-    next(&mut *deliveries).await.receipt.ack().await.unwrap();
+    next(&mut *deliveries).await.receipt.ack_through().await.unwrap();
 
     eventually("the dead letter is counted", async || {
         (queue.status().await.unwrap().dead_letters == 1).then_some(())

@@ -105,7 +105,7 @@ async fn connections_cut_under_load_lose_nothing_that_was_confirmed() {
     while !confirmed.is_empty() {
         let delivery = next(&mut *deliveries).await;
         confirmed.remove(&first_id(&delivery.body));
-        delivery.receipt.ack().await.unwrap();
+        delivery.receipt.ack_through().await.unwrap();
     }
 }
 
@@ -122,7 +122,7 @@ async fn a_cut_consumer_says_so_for_good_and_its_messages_come_again() {
         assert!(matches!(ended, Err(QueueError::Unavailable(_))));
         assert!(first.ready().is_none());
     }
-    assert!(in_hand.receipt.ack().await.is_err());
+    assert!(in_hand.receipt.ack_through().await.is_err());
 
     let mut second = queue.consume().await.unwrap();
     let again = next(&mut *second).await;

@@ -115,7 +115,7 @@ async fn garbage_put_on_the_queue_by_hand_is_dead_lettered_once() {
     garbage.receipt.reject().await.unwrap();
     let rest = next(&mut *deliveries).await;
     assert_eq!(first_id(&rest.body), id(1));
-    rest.receipt.ack().await.unwrap();
+    rest.receipt.ack_through().await.unwrap();
 
     let letters = eventually("it is dead-lettered", async || {
         let letters = messages(&vhost, "purchases.dead").await;

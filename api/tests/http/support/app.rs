@@ -87,7 +87,7 @@ impl TestApp {
                 let delivery = deliveries.next().await.unwrap();
                 let envelope = envelope::decode(&delivery.body).unwrap();
                 settler.settle(&envelope.purchases).await.unwrap();
-                delivery.receipt.ack().await.unwrap();
+                delivery.receipt.ack_through().await.unwrap();
             }
         });
     }

@@ -50,6 +50,8 @@ struct ConsumerState {
     in_hand: BTreeMap<u64, Message>,
     /// Those of `in_hand` that it has not been given yet.
     waiting: VecDeque<u64>,
+    /// Those of `in_hand` that it has been given, in this order.
+    given: VecDeque<u64>,
     arrived: Arc<Notify>,
 }
 
@@ -106,7 +108,9 @@ impl State {
 
     /// Ends a delivery: nothing if its consumer is gone, for then the message is not in hand.
     fn take(&mut self, consumer: u64, number: u64) -> Option<Message> {
-        let message = self.consumers.get_mut(&consumer)?.in_hand.remove(&number);
+        let consumer = self.consumers.get_mut(&consumer)?;
+        let message = consumer.in_hand.remove(&number);
+        consumer.given.retain(|given| *given != number);
         self.dispatch();
         message
     }
@@ -185,6 +189,7 @@ impl Deliveries for Consumer {
         let mut state = self.shared.lock();
         let consumer = state.consumers.get_mut(&self.id)?;
         let number = consumer.waiting.pop_front()?;
+        consumer.given.push_back(number);
         let message = consumer.in_hand.get(&number)?;
         let receipt = EmbeddedReceipt { consumer: self.id, number, shared: self.shared.clone() };
         Some(Delivery {
@@ -215,9 +220,19 @@ struct EmbeddedReceipt {
 
 #[async_trait]
 impl Receipt for EmbeddedReceipt {
-    async fn ack(self: Box<Self>) -> Result<(), QueueError> {
-        let taken = self.shared.lock().take(self.consumer, self.number);
-        taken.map(drop).ok_or_else(gone)
+    async fn ack_through(self: Box<Self>) -> Result<(), QueueError> {
+        let mut state = self.shared.lock();
+        let consumer = state.consumers.get_mut(&self.consumer);
+        let holds = |consumer: &&mut ConsumerState| consumer.in_hand.contains_key(&self.number);
+        let consumer = consumer.filter(holds).ok_or_else(gone)?;
+        while let Some(number) = consumer.given.pop_front() {
+            consumer.in_hand.remove(&number);
+            if number == self.number {
+                break;
+            }
+        }
+        state.dispatch();
+        Ok(())
     }
 
     async fn reject(self: Box<Self>) -> Result<(), QueueError> {

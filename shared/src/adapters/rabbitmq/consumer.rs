@@ -99,8 +99,8 @@ struct AckReceipt(Acker);
 
 #[async_trait]
 impl Receipt for AckReceipt {
-    async fn ack(self: Box<Self>) -> Result<(), QueueError> {
-        ended(self.0.ack(BasicAckOptions::default()).await)
+    async fn ack_through(self: Box<Self>) -> Result<(), QueueError> {
+        ended(self.0.ack(BasicAckOptions { multiple: true }).await)
     }
 
     async fn reject(self: Box<Self>) -> Result<(), QueueError> {
