@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderValue};
+use uuid::Uuid;
 
 const BYTES_MAX: usize = 128;
 
@@ -24,9 +25,10 @@ impl RequestId {
         static PROCESS: LazyLock<u64> = LazyLock::new(rand::random);
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{:016x}-{count:08x}", *PROCESS);
+        let mut text = Uuid::encode_buffer();
+        let text = Uuid::from_u64_pair(*PROCESS, count).as_simple().encode_lower(&mut text);
         // Hexadecimal digits are always a header's value.
-        Self(HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("none")))
+        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none")))
     }
 }
 

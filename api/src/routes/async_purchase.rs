@@ -12,7 +12,7 @@ use crate::parse::schema::PurchaseBody;
 use crate::parse::{PurchaseForm, Wait};
 use crate::problem::{Problem, responses};
 use crate::state::{App, Shared};
-use crate::views::{Accepted, PurchaseView};
+use crate::views::{Accepted, PurchasePath, PurchaseView};
 
 /// Accepts a purchase
 ///
@@ -109,7 +109,7 @@ impl Ticket {
     fn answer(self, wait: Wait) -> Response {
         let body = Accepted::new(self.id, self.status, self.terms.as_ref(), self.accepted_at);
         let mut headers = applied(wait);
-        if let Ok(location) = HeaderValue::try_from(format!("/api/v1/purchases/{}", self.id)) {
+        if let Ok(location) = HeaderValue::from_str(PurchasePath::state(self.id).as_str()) {
             headers.insert(header::LOCATION, location);
         }
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -13,3 +13,4 @@ pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};
 pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};
 pub use sale::{SaleList, SaleView};
+pub(crate) use text::PurchasePath;

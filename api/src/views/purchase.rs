@@ -71,7 +71,7 @@ impl Accepted {
             user_id: terms.map(|terms| terms.user_id.clone()),
             message,
             accepted_at: Moment(at),
-            links: Links { this: PurchasePath(id, ""), events: PurchasePath(id, "/events") },
+            links: Links { this: PurchasePath::state(id), events: PurchasePath::events(id) },
         }
     }
 }

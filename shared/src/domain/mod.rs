@@ -16,6 +16,7 @@ pub mod purchase;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod text;
 pub mod time;
 pub mod tracking;
 pub mod transition;

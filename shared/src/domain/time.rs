@@ -1,5 +1,7 @@
 //! Moments as milliseconds since the Unix epoch, the resolution of the whole system.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -53,18 +55,27 @@ impl From<Timestamp> for DateTime<Utc> {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&DateTime::from(*self).to_rfc3339_opts(SecondsFormat::Millis, true))
+        match u64::try_from(self.0) {
+            // As good as always, and several times as fast; on the way of every purchase.
+            Ok(millis) if self.0 <= LAST_MILLI => {
+                let at = UNIX_EPOCH + Duration::from_millis(millis);
+                humantime::format_rfc3339_millis(at).fmt(f)
+            }
+            _ => f.write_str(&DateTime::from(*self).to_rfc3339_opts(SecondsFormat::Millis, true)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Timestamp;
+    use super::{LAST_MILLI, Timestamp};
 
     #[test]
     fn a_moment_is_shown_in_utc_with_milliseconds() {
         let shown = Timestamp::from_millis(1_700_000_000_007).to_string();
         assert_eq!(shown, "2023-11-14T22:13:20.007Z");
+        assert_eq!(Timestamp::from_millis(-1).to_string(), "1969-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_millis(LAST_MILLI).to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]
