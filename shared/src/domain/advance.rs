@@ -6,6 +6,8 @@
 
 mod meaning;
 
+use std::sync::Arc;
+
 use self::meaning::{Move, meaning};
 use super::changes::Changes;
 use super::decide::{View, judge, limit_of, take};
@@ -131,7 +133,7 @@ pub struct Advance {
     /// Everything that happened, in order.
     pub steps: Vec<Step>,
     /// New orders that honour late payments.
-    pub reclaims: Vec<Order>,
+    pub reclaims: Vec<Arc<Order>>,
     /// Units that moved.
     pub changes: Changes,
     /// Thresholds that were crossed.
@@ -152,7 +154,8 @@ pub fn advance(mut view: View, commands: &[Command]) -> Advance {
 
 impl Advance {
     fn carry_out(&mut self, view: &mut View, command: &Command) -> Result<Advanced, Refusal> {
-        let mut order = view.orders.get(&command.id).cloned().ok_or(Refusal::NotFound)?;
+        let order = view.orders.get(&command.id).ok_or(Refusal::NotFound)?;
+        let mut order = Order::clone(order);
         let owner = order.terms.as_ref().map(|terms| &terms.user_id);
         if command.user.is_some() && command.user.as_ref() != owner {
             return Err(Refusal::NotYours);
@@ -246,15 +249,15 @@ impl Advance {
         order.payment = payment.or_else(|| Some(Box::new(Payment::of(reference))));
         order.reclaims = Some(ended.id);
         view.reclaimed.insert(ended.id, order.clone());
-        view.orders.insert(order.id, order.clone());
+        view.orders.insert(order.id, Arc::new(order.clone()));
         self.steps.push(Step { event: OrderEvent::Confirmed, order: order.clone() });
-        self.reclaims.push(order.clone());
+        self.reclaims.push(Arc::new(order.clone()));
         Advanced { order: ended, reclaim: Some(order) }
     }
 
     fn changed(&mut self, view: &mut View, order: &mut Order, event: OrderEvent) {
         order.version += 1;
-        view.orders.insert(order.id, order.clone());
+        view.orders.insert(order.id, Arc::new(order.clone()));
         self.steps.push(Step { event, order: order.clone() });
     }
 }

@@ -45,7 +45,7 @@ pub struct View {
     /// Who holds units right now.
     pub holders: HashSet<(ProductId, UserId)>,
     /// Orders already there under IDs of the batch.
-    pub orders: HashMap<TrackingId, Order>,
+    pub orders: HashMap<TrackingId, Arc<Order>>,
     /// Owners of keys of the batch.
     pub keys: HashMap<(UserId, IdempotencyKey), KeyOwner>,
     /// Of orders whose late payment was honoured: the order that did.
@@ -97,9 +97,9 @@ pub struct Decision {
     /// One per purchase, in order of arrival.
     pub settled: Vec<Settled>,
     /// Rows to insert.
-    pub inserts: Vec<Order>,
+    pub inserts: Vec<Arc<Order>>,
     /// Parked rows that a replay decides; `version` is the one to store.
-    pub replays: Vec<Order>,
+    pub replays: Vec<Arc<Order>>,
     /// Units that were taken.
     pub changes: Changes,
     /// Thresholds that were crossed.
@@ -113,7 +113,7 @@ pub fn decide(mut view: View, batch: &[Purchase]) -> Decision {
     for purchase in batch {
         let settled = match standing(&view, purchase) {
             Some(settled) => settled,
-            None => Settled::Order(Arc::new(conclude(&mut view, purchase, &mut decision))),
+            None => Settled::Order(conclude(&mut view, purchase, &mut decision)),
         };
         decision.settled.push(settled);
     }
@@ -127,12 +127,12 @@ fn standing(view: &View, purchase: &Purchase) -> Option<Settled> {
     match &order.terms {
         Some(terms) if !terms.same_request(&purchase.terms) => Some(Settled::Collision),
         None if order.status == Status::Parked && purchase.replayed => None,
-        _ => Some(Settled::Order(Arc::new(order.clone()))),
+        _ => Some(Settled::Order(Arc::clone(order))),
     }
 }
 
 /// Decides a purchase that has no outcome yet and notes everything it changes.
-fn conclude(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Order {
+fn conclude(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Arc<Order> {
     let mut order = match repeated_key(view, purchase) {
         Some(refusal) => refusal,
         None => match judge(view, purchase) {
@@ -140,17 +140,18 @@ fn conclude(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Or
             Err(reason) => purchase.rejected(reason, view.now),
         },
     };
-    if let Some(parked) = view.orders.get(&purchase.id) {
+    let parked = view.orders.get(&purchase.id);
+    if let Some(parked) = parked {
         order.version = parked.version + 1;
-        decision.replays.push(order.clone());
-    } else {
-        decision.inserts.push(order.clone());
     }
+    let order = Arc::new(order);
+    let written = if parked.is_some() { &mut decision.replays } else { &mut decision.inserts };
+    written.push(Arc::clone(&order));
     if let Some(keyed) = &order.keyed {
         let owner = (purchase.terms.user_id.clone(), keyed.key.clone());
         view.keys.insert(owner, (order.id, keyed.fingerprint));
     }
-    view.orders.insert(order.id, order.clone());
+    view.orders.insert(order.id, Arc::clone(&order));
     order
 }
 

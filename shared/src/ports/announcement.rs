@@ -21,9 +21,9 @@ pub struct OrderChange {
 
 impl OrderChange {
     /// That an order was settled, or parked.
-    pub fn settled(order: Order) -> Self {
-        let (event, version) = (OrderEvent::settled(&order), order.version);
-        Self { event, version, order: Arc::new(order) }
+    pub fn settled(order: impl Into<Arc<Order>>) -> Self {
+        let order = order.into();
+        Self { event: OrderEvent::settled(&order), version: order.version, order }
     }
 }
 

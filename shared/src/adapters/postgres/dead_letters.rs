@@ -1,8 +1,9 @@
 //! Messages that could not be processed.
 
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use super::errors::Fault;
+use super::rows;
 use super::session::Session;
 use super::statement::{bind, command, query};
 use super::write::{self, Owed};
@@ -15,7 +16,9 @@ pub(super) async fn park(
     letter: &DeadLetter,
 ) -> Result<Option<Announcement>, Fault> {
     let order = letter.order_id.map(Order::parked);
-    if write::insert(session, order.as_slice()).await? < order.iter().len() {
+    if let Some(order) = &order
+        && insert_new(session, order).await? == 0
+    {
         return Ok(None); // It has an outcome, or is parked already.
     }
     let (letter_id, is_new) = keep_new(session, letter).await?;
@@ -28,6 +31,20 @@ pub(super) async fn park(
         write::owe(session, &Owed { orders: &orders, dead_letters, ..Owed::default() }).await?;
     let dead_letters = vec![letter.clone()];
     Ok(Some(Announcement { due: Some(due), at, orders, dead_letters, ..Announcement::default() }))
+}
+
+/// Inserts the row of a parked order, of which only what its ID says is known.
+async fn insert_new(session: &Session, order: &Order) -> Result<usize, Fault> {
+    let sql = "
+        insert into orders (id, status, accepted_at, version) values (?, ?, ?, ?)
+        on conflict do nothing";
+    let binds = (
+        bind::<SqlUuid, _>(order.id.0),
+        bind::<Text, _>(order.status.as_str()),
+        bind::<Timestamptz, _>(rows::to_pg(order.accepted_at)),
+        bind::<BigInt, _>(order.version),
+    );
+    session.execute(command(sql, binds)).await
 }
 
 /// Keeps a letter, with the attempts that were made. The same body again is the same letter;

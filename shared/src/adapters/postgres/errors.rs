@@ -67,11 +67,18 @@ enum Verdict {
     Outage,
 }
 
+/// The unique indexes of `orders`.
+const ORDERS_UNIQUE: [&str; 3] = ["orders_pkey", "orders_user_key", "orders_reclaims"];
+
 /// The table. What it does not know is an outage: waiting harms nobody, parking an innocent does.
 fn verdict(state: SqlState, table: Option<&str>, constraint: Option<&str>) -> Verdict {
     match (state.class(), state.as_str()) {
         // serialization_failure, deadlock_detected
         (_, "40001" | "40P01") => Verdict::Again,
+        // unique_violation: somebody else settled the purchase, or one under its key, since we looked.
+        ("23", "23505") if constraint.is_some_and(|name| ORDERS_UNIQUE.contains(&name)) => {
+            Verdict::Again
+        }
         // Data exceptions: a value that no column can hold.
         ("22", _) => Verdict::Poison,
         ("23", _) if constraint == Some("products_sku_key") => Verdict::SkuTaken,
@@ -96,6 +103,8 @@ mod tests {
             (b"23502", orders, None, Verdict::Poison),
             (b"23514", Some("inventory"), Some("inventory_conserved"), Verdict::Outage),
             (b"23505", Some("products"), Some("products_sku_key"), Verdict::SkuTaken),
+            (b"23505", orders, Some("orders_pkey"), Verdict::Again),
+            (b"23505", orders, Some("orders_user_key"), Verdict::Again),
             (b"40P01", None, None, Verdict::Again),
             (b"40001", None, None, Verdict::Again),
             (b"55P03", None, None, Verdict::Outage),

@@ -1,6 +1,7 @@
 //! Settling a batch: one transaction around the pure decision, three round trips under the lock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::errors::Fault;
 use super::pool::SessionPool;
@@ -92,7 +93,7 @@ async fn settle(
         suspects.clear(session, &batch.purchases).await?;
         return Ok(Recorded { settled, announcement: None });
     }
-    let orders = inserts.iter().chain(&replays).cloned();
+    let orders = inserts.iter().chain(&replays).map(Arc::clone);
     let orders: Vec<_> = orders.map(OrderChange::settled).collect();
     let owed = write::Owed { orders: &orders, notices: &notices, ..Default::default() };
     let ((due, at), levels, (), ()) = futures::try_join!(

@@ -5,6 +5,7 @@
 //! last holder of the lock left.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -76,24 +77,43 @@ pub(super) async fn lock_free(
     session.rows(read).await.map(counts)
 }
 
-/// Reads everything that the rules ask for, in one flight; `counts` are those already known.
+/// Reads everything that the rules ask for; `counts` are those already known. Mostly one flight: only
+/// where a limit or a hold asks who has what already there is a second one.
 pub(super) async fn read(
     session: &Session,
     batch: &[Purchase],
     counts: &BTreeMap<ProductId, Counts>,
 ) -> Result<View, Fault> {
-    let (now, products, sales, bought, holders, orders, keys) = futures::try_join!(
+    let (now, products, sales, orders, keys) = futures::try_join!(
         session.row(query::<Timestamptz, _>("select clock_timestamp()", ())),
         products(session, counts),
         sales(session, sale_ids(batch.iter().map(|purchase| &purchase.terms))),
-        bought(session, batch),
-        holders(session, batch),
         orders(session, batch),
         keys(session, batch),
     )?;
-    let now = rows::from_pg(now);
-    let reclaimed = HashMap::new();
-    Ok(View { now, products, sales, bought, holders, orders, keys, reclaimed })
+    let mut view =
+        View { now: rows::from_pg(now), products, sales, orders, keys, ..View::default() };
+    let holds = batch.iter().any(|purchase| purchase.kind != Kind::Buy);
+    read_shares(session, batch, holds, &mut view).await?;
+    Ok(view)
+}
+
+/// Reads what the buyers have already, where a rule asks: any limit counts what was bought, and one of
+/// one tells a buyer whether it was reached by buying or by holding; `holds` are refused to who holds.
+async fn read_shares(
+    session: &Session,
+    batch: &[Purchase],
+    holds: bool,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let limits = view.products.values().filter_map(|product| product.per_user_limit);
+    let limits = limits.chain(view.sales.values().filter_map(|sale| sale.per_user_limit));
+    let (any, one) = limits.fold((false, false), |(_, one), limit| (true, one || limit == 1));
+    let (bought, holders) =
+        futures::try_join!(bought(session, batch, any), holders(session, batch, one || holds))?;
+    view.bought = bought;
+    view.holders = holders;
+    Ok(())
 }
 
 /// Reads what moving orders along asks for; `late` are those whose payment may be honoured anew.
@@ -109,22 +129,14 @@ pub(super) async fn read_standing(
         products(session, counts),
         sales(session, sale_ids(terms)),
     )?;
-    let (bought, holders, reclaimed) = if late.is_empty() {
-        Default::default()
-    } else {
+    let orders = orders.into_iter().map(|order| (order.id, Arc::new(order))).collect();
+    let mut view = View { now: rows::from_pg(now), products, sales, orders, ..View::default() };
+    if !late.is_empty() {
         let ids = late.iter().map(|purchase| purchase.id.0).collect();
-        futures::try_join!(bought(session, late), holders(session, late), reclaims(session, ids))?
-    };
-    Ok(View {
-        now: rows::from_pg(now),
-        products,
-        sales,
-        bought,
-        holders,
-        orders: orders.into_iter().map(|order| (order.id, order)).collect(),
-        keys: HashMap::new(),
-        reclaimed,
-    })
+        view.reclaimed = reclaims(session, ids).await?;
+        read_shares(session, late, false, &mut view).await?;
+    }
+    Ok(view)
 }
 
 /// The orders that honour late payments of these.
@@ -192,24 +204,26 @@ fn buyers(batch: &[Purchase]) -> (Vec<i64>, Vec<i64>, Vec<&str>) {
     columns
 }
 
-/// Units that buyers already have. Most products have no limit: the first condition spares them
-/// the lookups.
-async fn bought(session: &Session, batch: &[Purchase]) -> Result<HashMap<BuyerKey, u32>, Fault> {
+/// Units that buyers already have, if anybody asks.
+async fn bought(
+    session: &Session,
+    batch: &[Purchase],
+    asked: bool,
+) -> Result<HashMap<BuyerKey, u32>, Fault> {
+    if !asked {
+        return Ok(HashMap::new());
+    }
     let sql = "
         with asked (product_id, sale_id, user_id) as (select * from unnest(?, ?, ?))
         select b.product_id, b.sale_id, b.user_id, b.units
-        from asked join buyers b using (product_id, sale_id, user_id)
-        where exists (select from products where id = any(?) and per_user_limit is not null)
-            or exists (select from sales where id = any(?) and per_user_limit is not null)";
+        from asked join buyers b using (product_id, sale_id, user_id)";
     let (products, sales, users) = buyers(batch);
     let read = query::<(BigInt, BigInt, Text, BigInt), _>(
         sql,
         (
-            bind::<Array<BigInt>, _>(products.clone()),
-            bind::<Array<BigInt>, _>(sales.clone()),
+            bind::<Array<BigInt>, _>(products),
+            bind::<Array<BigInt>, _>(sales),
             bind::<Array<Text>, _>(users),
-            bind::<Array<BigInt>, _>(distinct(products)),
-            bind::<Array<BigInt>, _>(distinct(sales)),
         ),
     );
     let rows: Vec<(i64, i64, String, i64)> = session.rows(read).await?;
@@ -220,13 +234,16 @@ async fn bought(session: &Session, batch: &[Purchase]) -> Result<HashMap<BuyerKe
     Ok(rows.into_iter().filter_map(owner).collect())
 }
 
-/// Who of the batch's buyers holds units now: asked by holds, and by a limit of one, which tells a
-/// buyer whether it was reached by buying or by holding. (`limit 1` keeps it one index lookup per
+/// Who of the batch's buyers holds units now, if anybody asks. (`limit 1` keeps it one index lookup per
 /// buyer: as a plain join it was planned as a loop over all open holds.)
 async fn holders(
     session: &Session,
     batch: &[Purchase],
+    asked: bool,
 ) -> Result<HashSet<(ProductId, UserId)>, Fault> {
+    if !asked {
+        return Ok(HashSet::new());
+    }
     let sql = "
         select asked.product_id, asked.user_id
         from unnest(?, ?) as asked (product_id, user_id), lateral (
@@ -234,41 +251,26 @@ async fn holders(
             where o.product_id = asked.product_id and o.user_id = asked.user_id
                 and o.status in ('RESERVED', 'PENDING')
             limit 1
-        ) held
-        where ?
-            or exists (select from products where id = any(?) and per_user_limit = 1)
-            or exists (select from sales where id = any(?) and per_user_limit = 1)";
-    let (products, sales, users) = buyers(batch);
+        ) held";
+    let (products, _, users) = buyers(batch);
     let read = query::<(BigInt, Text), _>(
         sql,
-        (
-            bind::<Array<BigInt>, _>(products.clone()),
-            bind::<Array<Text>, _>(users),
-            bind::<Bool, _>(batch.iter().any(|purchase| purchase.kind != Kind::Buy)),
-            bind::<Array<BigInt>, _>(distinct(products)),
-            bind::<Array<BigInt>, _>(distinct(sales)),
-        ),
+        (bind::<Array<BigInt>, _>(products), bind::<Array<Text>, _>(users)),
     );
     let rows: Vec<(i64, String)> = session.rows(read).await?;
     let holder = |(id, user): (i64, String)| Some((ProductId(id), UserId::parse(user).ok()?));
     Ok(rows.into_iter().filter_map(holder).collect())
 }
 
-fn distinct(mut ids: Vec<i64>) -> Vec<i64> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
 async fn orders(
     session: &Session,
     batch: &[Purchase],
-) -> Result<HashMap<TrackingId, Order>, Fault> {
+) -> Result<HashMap<TrackingId, Arc<Order>>, Fault> {
     let ids: Vec<Uuid> = batch.iter().map(|purchase| purchase.id.0).collect();
     let sql = concat!("select ", order_columns!(), " from orders o where o.id = any(?)");
     let read = query::<OrderSql, _>(sql, (bind::<Array<SqlUuid>, _>(ids),));
     let orders = session.rows(read).await?.into_iter().map(rows::order);
-    orders.map(|order| order.map(|order| (order.id, order))).collect()
+    orders.map(|order| order.map(|order| (order.id, Arc::new(order)))).collect()
 }
 
 async fn keys(

@@ -1,6 +1,7 @@
 //! What the decision changes. Each function is one flight of statements, sent together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Serialize;
@@ -18,18 +19,18 @@ use crate::ports::{DueId, OrderChange};
 /// Writes settled orders and the outbox row that owes their announcement.
 pub(super) async fn orders(
     session: &Session,
-    inserts: &[Order],
-    replays: &[Order],
+    inserts: &[Arc<Order>],
+    replays: &[Arc<Order>],
     owed: &Owed<'_>,
 ) -> Result<Due, Fault> {
-    let (inserted, replayed, due) = futures::try_join!(
+    let ((), replayed, due) = futures::try_join!(
         insert(session, inserts),
         replay(session, replays),
         owe(session, owed),
     )?;
     // Somebody else settled one of them since we looked.
-    if inserted + replayed < inserts.len() + replays.len() {
-        return Err(Fault::Again("an order was there already".into()));
+    if replayed < replays.len() {
+        return Err(Fault::Again("a parked order was decided already".into()));
     }
     Ok(due)
 }
@@ -38,7 +39,7 @@ pub(super) async fn orders(
 /// in the index are written together, and two writers never wait for each other in a circle.
 macro_rules! order_binds {
     ($orders:expr) => {{
-        let mut orders: Vec<&Order> = $orders.iter().collect();
+        let mut orders: Vec<&Order> = $orders.iter().map(AsRef::as_ref).collect();
         orders.sort_unstable_by_key(|order| order.id);
         macro_rules! column {
             ($sql:ty, $of:expr) => {
@@ -71,10 +72,13 @@ macro_rules! order_binds {
     }};
 }
 
-/// Inserts orders that are not there yet; answers how many were not.
-pub(super) async fn insert(session: &Session, orders: &[Order]) -> Result<usize, Fault> {
+/// Inserts orders that were not there when we looked. One that is there by now breaks a unique index,
+/// and the transaction is done again: `on conflict do nothing` would look into every index twice and
+/// log every row twice. (Arrays are taken apart in the select list, in step: in the from clause each
+/// would be copied into a table first.)
+async fn insert(session: &Session, orders: &[Arc<Order>]) -> Result<(), Fault> {
     if orders.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let sql = "
         insert into orders (
@@ -82,13 +86,14 @@ pub(super) async fn insert(session: &Session, orders: &[Order]) -> Result<usize,
             reason, replay_of, accepted_at, decided_at, expires_at, version, idempotency_key,
             fingerprint
         )
-        select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        on conflict do nothing";
-    session.execute(command(sql, order_binds!(orders))).await
+        select
+            unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?),
+            unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)";
+    session.execute(command(sql, order_binds!(orders))).await.map(drop)
 }
 
 /// Gives parked orders the outcome that a replay decided.
-async fn replay(session: &Session, orders: &[Order]) -> Result<usize, Fault> {
+async fn replay(session: &Session, orders: &[Arc<Order>]) -> Result<usize, Fault> {
     if orders.is_empty() {
         return Ok(0);
     }
@@ -259,9 +264,9 @@ pub(super) async fn advanced(session: &Session, advance: &Advance) -> Result<(),
         last.insert(step.order.id, &step.order);
     }
     let orders: Vec<&Order> = last.into_values().collect();
-    let (inserted, updated) =
+    let ((), updated) =
         futures::try_join!(insert(session, &advance.reclaims), life(session, &orders))?;
-    if inserted < advance.reclaims.len() || updated < orders.len() {
+    if updated < orders.len() {
         return Err(Fault::Again("an order changed although it was locked".into()));
     }
     Ok(())

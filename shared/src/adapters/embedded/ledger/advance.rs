@@ -32,7 +32,8 @@ impl State {
             orders.filter_map(|order| Purchase::anew(order, order.id)).collect();
         let mut view = self.view(&purchases, now);
         for command in commands {
-            view.orders.extend(self.orders.get(&command.id).map(|o| (command.id, o.clone())));
+            view.orders
+                .extend(self.orders.get(&command.id).map(|o| (command.id, o.clone().into())));
             let honoured = self.reclaimed.get(&command.id).and_then(|id| self.orders.get(id));
             view.reclaimed.extend(honoured.map(|order| (command.id, order.clone())));
         }

@@ -1,5 +1,7 @@
 //! Settling a batch, and parking what cannot be settled.
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 
 use super::state::{Due, ORDERS_MAX, State};
@@ -63,7 +65,7 @@ impl State {
             let holder = (product_id, user_id.clone());
             view.holders.extend(self.holders.contains_key(&holder).then_some(holder));
             let order = self.orders.get(&purchase.id);
-            view.orders.extend(order.map(|order| (order.id, order.clone())));
+            view.orders.extend(order.map(|order| (order.id, Arc::new(order.clone()))));
             if let Some(keyed) = &purchase.keyed {
                 let owner = (user_id.clone(), keyed.key.clone());
                 view.keys.extend(self.keys.get(&owner).map(|found| (owner, *found)));
