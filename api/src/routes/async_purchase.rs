@@ -1,6 +1,7 @@
 //! The asynchronous purchase: 202 once the broker has it.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -76,6 +77,9 @@ pub(super) async fn accept_and_wait(
     }
 }
 
+/// With those that are added on the way out.
+const HEADERS_USUAL: usize = 8;
+
 /// What the client is given for an accepted purchase.
 struct Ticket {
     id: TrackingId,
@@ -108,12 +112,17 @@ async fn accept(app: &App, request: admit::Request) -> Result<Ticket, Problem> {
 impl Ticket {
     fn answer(self, wait: Wait) -> Response {
         let body = Accepted::new(self.id, self.status, self.terms.as_ref(), self.accepted_at);
-        let mut headers = applied(wait);
+        let mut response = Response::new(Body::from(body.to_json()));
+        *response.status_mut() = StatusCode::ACCEPTED;
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS_USUAL);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Ok(location) = HeaderValue::from_str(PurchasePath::state(self.id).as_str()) {
             headers.insert(header::LOCATION, location);
         }
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        (StatusCode::ACCEPTED, headers, Json(body)).into_response()
+        headers.extend(applied(wait));
+        response
     }
 }
 

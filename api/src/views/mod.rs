@@ -1,5 +1,6 @@
 //! What clients are shown: every response body, with its schema.
 
+mod accepted;
 mod operations;
 mod order;
 mod product;
@@ -8,9 +9,10 @@ mod sale;
 mod schema;
 mod text;
 
+pub use accepted::Accepted;
 pub use operations::{Alive, Audit, QueueView};
 pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};
-pub use purchase::{Accepted, PurchaseList, PurchaseView, Sold};
+pub use purchase::{PurchaseList, PurchaseView, Sold};
 pub use sale::{SaleList, SaleView};
 pub(crate) use text::PurchasePath;

@@ -2,79 +2,13 @@
 
 use serde::Serialize;
 use shared::domain::{
-    Catalogue, Currency, Order, ProductId, Quantity, Reason, Sku, Status, Terms, Timestamp,
-    TrackingId, UserId,
+    Catalogue, Currency, Order, ProductId, Quantity, Reason, Sku, Status, Terms, TrackingId, UserId,
 };
 use shared::pipeline::track::Tracked;
 use utoipa::ToSchema;
 
 use super::schema;
-use super::text::{Decimal, Moment, PurchasePath};
-
-/// A purchase that was accepted: the broker has it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Accepted {
-    /// Always true.
-    pub accepted: bool,
-    /// Names the purchase from now on; its order ID and reservation ID too.
-    #[schema(value_type = uuid::Uuid, example = "019a9d2e-3c00-8000-8000-9f0c6a1b2c3d")]
-    pub tracking_id: TrackingId,
-    /// `QUEUED`; for a retry of a purchase that is settled, where it stands.
-    #[schema(schema_with = schema::status)]
-    pub status: Status,
-    /// The product.
-    #[schema(value_type = Option<i64>, minimum = 1, example = 1)]
-    pub product_id: Option<ProductId>,
-    /// Units.
-    #[schema(value_type = Option<u32>, minimum = 1, example = 1)]
-    pub quantity: Option<Quantity>,
-    /// The buyer, always as a string.
-    #[schema(value_type = Option<String>, example = "u-1")]
-    pub user_id: Option<UserId>,
-    /// For people.
-    #[schema(example = "Your purchase is in the queue.")]
-    pub message: &'static str,
-    /// The price and the rules of this moment hold.
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    pub accepted_at: Moment,
-    /// Where to look next.
-    pub links: Links,
-}
-
-/// Where to look for a purchase.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Links {
-    /// Its state.
-    #[serde(rename = "self")]
-    #[schema(value_type = String, example = "/api/v1/purchases/019a9d2e-3c00-8000-8000-9f0c6a1b2c3d")]
-    this: PurchasePath,
-    /// Its state as a stream of events.
-    #[schema(value_type = String)]
-    events: PurchasePath,
-}
-
-impl Accepted {
-    /// The answer for a purchase of these terms.
-    pub fn new(id: TrackingId, status: Status, terms: Option<&Terms>, at: Timestamp) -> Self {
-        let message = match status {
-            Status::Queued => "Your purchase is in the queue.",
-            Status::Parked => "Your purchase needs a closer look. Support is on it.",
-            _ => "Your purchase was already settled. See its status.",
-        };
-        Self {
-            accepted: true,
-            tracking_id: id,
-            status,
-            product_id: terms.map(|terms| terms.product_id),
-            quantity: terms.map(|terms| terms.quantity),
-            user_id: terms.map(|terms| terms.user_id.clone()),
-            message,
-            accepted_at: Moment(at),
-            links: Links { this: PurchasePath::state(id), events: PurchasePath::events(id) },
-        }
-    }
-}
+use super::text::{Decimal, Moment};
 
 /// A purchase that was concluded while the client waited.
 #[derive(Debug, Serialize, ToSchema)]
