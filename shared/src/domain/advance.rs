@@ -199,7 +199,7 @@ impl Advance {
         let row = transition(from, to, by).ok_or(Refusal::Invalid { from, to })?;
         let (capped, limited) = counted(view, order);
         self.changes.add(order, row.effect, capped, limited);
-        view.add(order, row.effect);
+        view.add(order, row.effect, limited);
         order.status = to;
         order.pay_by = None;
         match act {

@@ -53,8 +53,9 @@ pub struct View {
 }
 
 impl View {
-    /// Adds what a transition of `order` does, so that the next one sees it.
-    pub(super) fn add(&mut self, order: &Order, effect: Effect) {
+    /// Adds what a transition of `order` does, so that the next one sees it; what its buyer has is
+    /// asked for only under a limit.
+    pub(super) fn add(&mut self, order: &Order, effect: Effect, limited: bool) {
         let Some(terms) = &order.terms else { return };
         let units = i64::from(terms.quantity.units());
         let (reserved, sold) = (i64::from(effect.reserved) * units, i64::from(effect.sold) * units);
@@ -64,6 +65,9 @@ impl View {
         }
         if let Some(sale) = terms.sale_id.and_then(|id| self.sales.get_mut(&id)) {
             sale.taken += reserved + sold;
+        }
+        if !limited {
+            return;
         }
         let more = u32::try_from(reserved + sold).unwrap_or_default();
         let fewer = u32::try_from(-(reserved + sold)).unwrap_or_default();
@@ -230,7 +234,7 @@ pub(super) fn take(view: &mut View, purchase: &Purchase, changes: &mut Changes) 
         }
     };
     changes.add(&order, effect, capped, limited);
-    view.add(&order, effect);
+    view.add(&order, effect, limited);
     order
 }
 

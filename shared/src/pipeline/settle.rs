@@ -5,7 +5,7 @@
 //! 3. the caller answers or acknowledges: COMMIT is known
 //! 4. the relay announces, on its own time
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use metrics::{counter, histogram};
 use tracing::debug;
 
 use super::relay::Relay;
-use crate::domain::{Order, ProductId, Purchase, Settled};
+use crate::domain::{Order, ProductId, Purchase, Reason, Settled, Status};
 use crate::ports::{Answer, Ledger, LedgerError, ProductClaim, Recorded, StockGate};
 
 /// Concludes batches.
@@ -41,7 +41,7 @@ impl Settler {
         histogram!("doorbuster_settle_seconds").record(started.elapsed().as_secs_f64());
         histogram!("doorbuster_settle_batch_size").record(batch.len() as f64);
         if let Some(announcement) = recorded.announcement.clone() {
-            announcement.orders.iter().for_each(|change| count(&change.order));
+            count(announcement.orders.iter().map(|change| &*change.order));
             self.relay.offer(announcement);
         }
         Ok(recorded)
@@ -85,10 +85,17 @@ fn by_product(batch: &[Purchase]) -> (Vec<ProductClaim>, Vec<Vec<usize>>) {
     (claims, places)
 }
 
-fn count(order: &Order) {
-    let reason = order.reason.map_or("", |reason| reason.as_str());
-    let status = order.status.as_str();
-    counter!("doorbuster_outcomes_total", "status" => status, "reason" => reason).increment(1);
+/// Counts outcomes, a step of the counter for each kind of a batch: there are few kinds and many orders.
+fn count<'a>(orders: impl Iterator<Item = &'a Order>) {
+    let mut counts: BTreeMap<(Status, Option<Reason>), u64> = BTreeMap::new();
+    for order in orders {
+        *counts.entry((order.status, order.reason)).or_default() += 1;
+    }
+    for ((status, reason), count) in counts {
+        let (status, reason) = (status.as_str(), reason.map_or("", Reason::as_str));
+        let kind = counter!("doorbuster_outcomes_total", "status" => status, "reason" => reason);
+        kind.increment(count);
+    }
 }
 
 /// The order of a settled purchase, or `None` for a collision.
