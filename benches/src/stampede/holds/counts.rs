@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::holds::errand::{Act, Ending, Errand};
-use crate::holds::promises::Promises;
-use crate::holds::reservation::Term;
+use crate::figures::{Counts, count, sum};
 use crate::latency::Latency;
-use crate::tally::{Counts, Tally, count, sum};
+use crate::stampede::holds::errand::{Act, Ending, Errand};
+use crate::stampede::holds::promises::Promises;
+use crate::stampede::holds::reservation::Term;
+use crate::stampede::tally::Tally;
 
 /// Clocks of the shop's machines may differ by this much before a hold counts as cut short.
 const CLOCKS_DIFFER: Duration = Duration::from_millis(250);

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::error::StampedeError;
-use crate::progress;
-use crate::run::Run;
+use crate::figures::{ms, per_second};
 use crate::shop::Shop;
-use crate::tally::{ms, per_second};
+use crate::stampede::error::StampedeError;
+use crate::stampede::progress;
+use crate::stampede::run::Run;
 
 /// How long after the last deadline the units may take to be back, unless the plan says otherwise.
 pub(crate) const BACK_WITHIN: Duration = Duration::from_secs(10);

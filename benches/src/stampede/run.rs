@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::answer::Outcome;
-use crate::holds::errand::{Ending, Errand};
-use crate::holds::intent::Intent;
-use crate::http::Target;
-use crate::plan::Plan;
+use crate::client::Target;
 use crate::shop::Stock;
-use crate::strike::Half;
-use crate::tally::Tally;
+use crate::stampede::answer::Outcome;
+use crate::stampede::holds::errand::{Ending, Errand};
+use crate::stampede::holds::intent::Intent;
+use crate::stampede::plan::Plan;
+use crate::stampede::strike::Half;
+use crate::stampede::tally::Tally;
 
 /// A request without an answer after this time is taken for a broken connection. The API itself
 /// answers a synchronous purchase within 5 s.

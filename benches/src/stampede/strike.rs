@@ -18,10 +18,10 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{Line, Request};
-use crate::run::Run;
+use crate::client::{Line, Request};
+use crate::figures::ms;
 use crate::shop::{Stock, availability};
-use crate::tally::ms;
+use crate::stampede::run::Run;
 
 const POLL_EVERY: Duration = Duration::from_millis(1);
 /// A command that takes longer after the run is left behind.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::answer::code;
-use crate::http::{Answer, Line, Request};
-use crate::run::Run;
+use crate::client::{Answer, Line, Request};
+use crate::shop::problem::code;
+use crate::stampede::run::Run;
 
 /// `Retry-After` is honoured up to this, so that a run ends.
 const RETRY_AFTER_S_MAX: u64 = 2;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::holds::counter::Counter;
-use crate::holds::errand::{Desk, Errand};
-use crate::http::Line;
-use crate::run::Run;
-use crate::visit::Visit;
-use crate::waiting::Pending;
+use crate::client::Line;
+use crate::stampede::holds::counter::Counter;
+use crate::stampede::holds::errand::{Desk, Errand};
+use crate::stampede::run::Run;
+use crate::stampede::visit::Visit;
+use crate::stampede::waiting::Pending;
 
 /// Sends all buyers over the plan's connections; those with a 202 go on to `follow`, and come back
 /// by `errands` if a hold was granted to them.

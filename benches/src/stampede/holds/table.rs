@@ -4,7 +4,7 @@ use std::fmt;
 
 use indicatif::HumanCount;
 
-use crate::holds::findings::Findings;
+use crate::stampede::holds::findings::Findings;
 use crate::table::{count_row, listed, rate_row, row, seconds};
 
 impl Findings {

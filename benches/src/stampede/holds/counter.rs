@@ -4,7 +4,7 @@
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::holds::errand::Errand;
+use crate::stampede::holds::errand::Errand;
 
 /// The line at the counter. It holds at most one entry of 64 bytes per holder.
 pub(crate) struct Counter(Mutex<UnboundedReceiver<Errand>>);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::error::StampedeError;
 use crate::shop::{Audit, AuditedProduct, Shop, Stock};
+use crate::stampede::error::StampedeError;
 
 /// Gate, boards and outbox agree with the ledger 2 s after the last commit; this is generous.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);

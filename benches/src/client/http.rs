@@ -1,7 +1,7 @@
 //! The HTTP/1.1 client: one request at a time over one kept connection, nothing allocated per request.
 //!
 //! Written by hand over `httparse` because the generator shares two cores with the system it
-//! measures; what that saves is said in the crate's documentation.
+//! measures; what that saves is said in the module's documentation.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::framing::{self, Framing, Head};
-pub use crate::target::{InvalidUrl, Target};
+use crate::client::framing::{self, Framing, Head};
+use crate::client::target::Target;
 
 /// The longest answer taken, in bytes; a page of 500 purchases is about 250 KB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

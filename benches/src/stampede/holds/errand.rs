@@ -8,10 +8,10 @@ use std::time::Instant;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::answer::code;
-use crate::http::{Answer, Line, Request};
-use crate::insist::{Insisted, Repeat, insist};
-use crate::run::Run;
+use crate::client::{Answer, Line, Request};
+use crate::shop::problem::code;
+use crate::stampede::insist::{Insisted, Repeat, insist};
+use crate::stampede::run::Run;
 
 const CHECKOUT: &str = "/api/v1/orders/checkout";
 const RESERVATIONS: &str = "/api/v1/reservations";

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::audit::Ledger;
-use crate::holds::expiry::{Aftermath, Expiry};
-use crate::run::Run;
-use crate::tally::{Counts, Stage, Tally, per_second, sum};
+use crate::figures::{Counts, per_second, sum};
+use crate::stampede::audit::Ledger;
+use crate::stampede::holds::expiry::{Aftermath, Expiry};
+use crate::stampede::run::Run;
+use crate::stampede::tally::{Stage, Tally};
 
 /// An answer of the edge may be this much older than the ledger, so a unit that came back less than
 /// this before a buyer asked may not have been on offer yet.
@@ -168,8 +169,8 @@ fn is_over(reason: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::{Mode, Plan};
     use crate::shop::Stock;
+    use crate::stampede::plan::{Mode, Plan};
 
     use super::*;
 

@@ -7,12 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::holds::intent::Intent;
-use crate::holds::reservation::{Reservation, Term};
-use crate::http::Answer;
-
-/// The code of a problem that has none, or is none.
-const NO_CODE: &str = "HTTP";
+use crate::client::Answer;
+use crate::shop::problem::code;
+use crate::stampede::holds::intent::Intent;
+use crate::stampede::holds::reservation::{Reservation, Term};
 
 /// What became of a purchase, or of the request to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,19 +143,6 @@ impl Reply {
 #[serde(rename_all = "camelCase")]
 struct Accepted {
     tracking_id: Uuid,
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    code: String,
-}
-
-/// The problem's code, or `HTTP_` and the status.
-pub(crate) fn code(answer: &Answer<'_>) -> String {
-    match serde_json::from_slice::<Problem>(answer.body) {
-        Ok(problem) => problem.code,
-        Err(_) => format!("{NO_CODE}_{}", answer.status),
-    }
 }
 
 fn unreadable(answer: &Answer<'_>) -> Reply {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::audit::Ledger;
-use crate::holds::expiry::Aftermath;
-use crate::holds::findings::{self, Findings};
+use crate::figures::{Counts, ms, per_second, sum};
 use crate::latency::Latency;
-use crate::plan::Mode;
-use crate::run::Run;
-use crate::strike::Strike;
-use crate::tally::{Counts, Tally, ms, per_second, sum};
-use crate::verdict;
+use crate::stampede::audit::Ledger;
+use crate::stampede::holds::expiry::Aftermath;
+use crate::stampede::holds::findings::{self, Findings};
+use crate::stampede::plan::Mode;
+use crate::stampede::run::Run;
+use crate::stampede::strike::Strike;
+use crate::stampede::tally::Tally;
+use crate::stampede::verdict;
 
 /// Everything about one stampede; the JSON of `--json`.
 #[derive(Debug, Clone, Serialize)]

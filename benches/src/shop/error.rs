@@ -1,18 +1,14 @@
-//! Why a run could not take place or be judged; each text says what to do next.
+//! Why the shop did not do as it was asked; each text says what to do next.
 
-use serde::Deserialize;
+use crate::client::Broken;
+use crate::shop::problem::Problem;
 
-use crate::http::{Broken, InvalidUrl};
-
-/// The run could not be done. What a run *found* is in the report, not here.
+/// The shop could not be asked, or answered something else than its contract says.
 #[derive(Debug, thiserror::Error)]
-pub enum StampedeError {
-    /// An option is out of range.
-    #[error("{0}")]
-    Plan(&'static str),
-    /// A URL cannot be used.
-    #[error(transparent)]
-    Url(#[from] InvalidUrl),
+pub enum ShopError {
+    /// There is nobody to ask.
+    #[error("give at least one --url")]
+    NoUrl,
     /// Nobody answers.
     #[error("nobody answers at {url}; is doorbuster-api running there?", url = .0.target)]
     Unreachable(#[from] Broken),
@@ -41,31 +37,15 @@ pub enum StampedeError {
         "{0} does not show the product with its stock after 10 s; look at its /readyz and its log"
     )]
     NotShown(String),
-    /// The audit does not know the product.
-    #[error("the audit does not list product {0}; do all URLs use the same database?")]
-    NotAudited(i64),
-    /// The shell for `--at-half` cannot be run.
-    #[error("--at-half could not be run; is there a `sh` on the path?")]
-    Strike(#[source] std::io::Error),
-    /// A task of the generator panicked.
-    #[error("the load generator itself failed: {0}; please report this")]
-    Crashed(#[from] tokio::task::JoinError),
-}
-
-/// What is read of an `application/problem+json`.
-#[derive(Deserialize)]
-struct Problem {
-    code: String,
-    detail: Option<String>,
 }
 
 /// The error for an answer that is not a success.
-pub(crate) fn refused(what: &str, status: u16, body: &[u8]) -> StampedeError {
+pub(crate) fn refused(what: &str, status: u16, body: &[u8]) -> ShopError {
     let detail = match serde_json::from_slice::<Problem>(body) {
         Ok(Problem { code, detail }) => format!("{code} {}", detail.unwrap_or_default()),
         Err(_) => String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned(),
     };
-    StampedeError::Refused {
+    ShopError::Refused {
         what: what.to_owned(),
         status,
         detail: detail.trim().to_owned(),

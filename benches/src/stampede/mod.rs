@@ -1,5 +1,33 @@
-//! A stampede, in order: look, put on sale, let the crowd in, follow, let holds run out, audit,
-//! report.
+//! A stampede: lets a crowd loose on a shop, then holds what every buyer was told against the ledger.
+//!
+//! ```text
+//!  plan      its options                    run tally what the tasks share and count
+//!  buyers    the crowd: a closed loop per connection
+//!  visit     a buyer's first request        insist    a request, repeated until it is answered
+//!  holds     buyers who hold first: check out, cancel, walk away
+//!  follow    every 202 to its end           waiting   which ones to ask for next
+//!  strike    a command at half of the stock audit     the ledger, once it has come to rest
+//!  answer    what an answer means           report    the findings
+//!  verdict   what must not be               table     for people
+//! ```
+
+mod answer;
+mod audit;
+mod buyers;
+mod error;
+mod follow;
+mod holds;
+mod insist;
+mod plan;
+mod progress;
+mod report;
+mod run;
+mod strike;
+mod table;
+mod tally;
+mod verdict;
+mod visit;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -7,20 +35,23 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit;
-use crate::buyers;
-use crate::error::StampedeError;
-use crate::follow;
-use crate::holds::expiry;
-use crate::http::Target;
-use crate::plan::Plan;
-use crate::progress;
-use crate::report::Report;
-use crate::run::Run;
+use crate::client::resolve;
 use crate::shop::Shop;
-use crate::strike::{Armed, Strike};
+use crate::stampede::holds::expiry;
+use crate::stampede::run::Run;
+use crate::stampede::strike::Armed;
 
-/// Runs `plan` to its end. What went wrong in the shop is in the report; an error means that there
+pub use audit::Ledger;
+pub use error::StampedeError;
+pub use holds::expiry::Expiry;
+pub use holds::findings::Findings;
+pub use holds::intent::Holds;
+pub use plan::{Mode, Plan};
+pub use report::{LATENCIES, PERCENTILES, Report};
+pub use strike::Strike;
+
+/// Runs `plan` to its end, in order: look, put on sale, let the crowd in, follow, let holds run out,
+/// audit, report. What went wrong in the shop is in the report; an error means that there
 /// is nothing to report. Cheapest on a current-thread runtime, which leaves the other cores to the
 /// system under test.
 pub async fn stampede(plan: Plan) -> Result<Report, StampedeError> {
@@ -28,13 +59,13 @@ pub async fn stampede(plan: Plan) -> Result<Report, StampedeError> {
         return Err(StampedeError::Plan(fault));
     }
     let targets = resolve(&plan.urls).await?;
-    let mut shop = Shop::new(targets.clone(), &plan);
+    let mut shop = Shop::new(targets.clone(), plan.api_key.clone());
     // First, because it also finds a missing API key before anything is sold.
     let audit_before = shop.audit().await?;
     let id = format!("{:08x}", rand::random::<u32>());
     let product = match (plan.product, plan.stock) {
         (Some(product), _) => product,
-        (None, stock) => shop.create_product(&id, stock.unwrap_or_default()).await?,
+        (None, stock) => shop.create_product("stampede", &id, stock.unwrap_or_default()).await?,
     };
     let before = shop.shown_everywhere(product, plan.stock.unwrap_or_default()).await?;
     let armed = plan.at_half.as_deref().map(Armed::arm).transpose();
@@ -45,14 +76,6 @@ pub async fn stampede(plan: Plan) -> Result<Report, StampedeError> {
     let aftermath = expiry::aftermath(&run, &mut shop).await?;
     let ledger = audit::settled(&mut shop, product, &audit_before).await?;
     Ok(Report::new(&run, strike, aftermath, ledger))
-}
-
-async fn resolve(urls: &[String]) -> Result<Arc<[Target]>, StampedeError> {
-    let mut targets = Vec::with_capacity(urls.len());
-    for url in urls {
-        targets.push(Target::resolve(url).await?);
-    }
-    Ok(targets.into())
 }
 
 /// Sends and follows at once; gives the strike, if there was one.
@@ -69,7 +92,10 @@ async fn sell(run: &Arc<Run>, armed: Option<Armed>) -> Result<Option<Strike>, St
     let sending = async {
         buyers::send_all(run.clone(), accepted, errands).await.map_err(StampedeError::from)
     };
-    tokio::try_join!(sending, follow::follow_all(run.clone(), inbox, granted))?;
+    let following = async {
+        follow::follow_all(run.clone(), inbox, granted).await.map_err(StampedeError::from)
+    };
+    tokio::try_join!(sending, following)?;
     over.cancel();
     match striking {
         Some(striking) => striking.await?.map_err(StampedeError::Strike),

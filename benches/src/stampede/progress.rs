@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::Plan;
-use crate::run::Run;
+use crate::stampede::plan::Plan;
+use crate::stampede::run::Run;
 
 const EVERY: Duration = Duration::from_millis(100);
 const TEMPLATE: &str = "{bar:32} {human_pos}/{human_len} buyers answered, {msg}";

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::answer::Fate;
+use crate::stampede::answer::Fate;
 
 /// How long a hold was granted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::error::{StampedeError, refused};
-use crate::http::{Line, Request, Target};
-use crate::plan::Plan;
+use crate::client::{Line, Request, Target};
+use crate::shop::error::refused;
+
+pub(crate) mod error;
+pub(crate) mod problem;
+
+pub use error::ShopError;
 
 /// The audit of a big ledger takes its time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -102,21 +106,22 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    pub(crate) fn new(targets: Arc<[Target]>, plan: &Plan) -> Self {
+    pub(crate) fn new(targets: Arc<[Target]>, api_key: Option<String>) -> Self {
         let line = Line::new(targets.clone(), 0);
-        Self { targets, api_key: plan.api_key.clone(), line }
+        Self { targets, api_key, line }
     }
 
-    /// Creates a product of its own for this run.
+    /// Creates a product of its own for this run of `load`, such as `stampede`.
     pub(crate) async fn create_product(
         &mut self,
+        load: &str,
         run: &str,
         stock: i64,
-    ) -> Result<i64, StampedeError> {
+    ) -> Result<i64, ShopError> {
         let product = NewProduct {
-            sku: format!("STAMPEDE-{run}"),
-            name: format!("Stampede {run}"),
-            description: "Made by `doorbuster load stampede`",
+            sku: format!("{}-{run}", load.to_uppercase()),
+            name: format!("Load {load} {run}"),
+            description: "Made by `doorbuster load`",
             category: "load",
             base_price: "999.99",
             currency: "USD",
@@ -124,7 +129,7 @@ impl Shop {
         };
         let what = "creating a product (POST /api/v1/products)";
         let body = serde_json::to_vec(&product)
-            .map_err(|source| StampedeError::Answer { what: what.to_owned(), source })?;
+            .map_err(|source| ShopError::Answer { what: what.to_owned(), source })?;
         let created: Created = self.ask(what, "POST", "/api/v1/products", &body).await?;
         Ok(created.product_id)
     }
@@ -134,22 +139,22 @@ impl Shop {
         &self,
         product: i64,
         units: i64,
-    ) -> Result<Stock, StampedeError> {
+    ) -> Result<Stock, ShopError> {
         let mut stock = None;
         for target in self.targets.iter() {
             stock = Some(shown(target, product, units).await?);
         }
-        stock.ok_or(StampedeError::Plan("give at least one --url"))
+        stock.ok_or(ShopError::NoUrl)
     }
 
     /// The stock of `product`, from whichever instance answers.
-    pub(crate) async fn stock(&mut self, product: i64) -> Result<Stock, StampedeError> {
+    pub(crate) async fn stock(&mut self, product: i64) -> Result<Stock, ShopError> {
         let path = availability(product);
         self.ask(&format!("GET {path}"), "GET", &path, b"").await
     }
 
     /// The audit of the whole ledger.
-    pub(crate) async fn audit(&mut self) -> Result<Audit, StampedeError> {
+    pub(crate) async fn audit(&mut self) -> Result<Audit, ShopError> {
         self.ask("the audit (GET /api/v1/admin/audit)", "GET", "/api/v1/admin/audit", b"").await
     }
 
@@ -161,7 +166,7 @@ impl Shop {
         method: &str,
         path: &str,
         body: &[u8],
-    ) -> Result<T, StampedeError> {
+    ) -> Result<T, ShopError> {
         let give_up = Instant::now() + RETRY_FOR;
         let key = self.api_key.as_deref().map(|key| ("X-Api-Key", key));
         let request = Request { method, path, headers: key.as_slice(), body };
@@ -169,7 +174,7 @@ impl Shop {
             match self.line.call(&request, PATIENCE).await {
                 Ok(answer) if matches!(answer.status, 200 | 201) => {
                     return serde_json::from_slice(answer.body)
-                        .map_err(|source| StampedeError::Answer { what: what.to_owned(), source });
+                        .map_err(|source| ShopError::Answer { what: what.to_owned(), source });
                 }
                 Ok(answer)
                     if matches!(answer.status, 429 | 502..=504) && Instant::now() < give_up =>
@@ -185,7 +190,7 @@ impl Shop {
 }
 
 /// Waits until one instance shows the product.
-async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, StampedeError> {
+async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, ShopError> {
     let give_up = Instant::now() + SHOWN_WITHIN;
     let path = availability(product);
     let request = Request { method: "GET", path: &path, headers: &[], body: b"" };
@@ -194,14 +199,14 @@ async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, Stamp
         let answer = line.call(&request, PATIENCE).await?;
         if answer.status == 200 {
             let stock: Stock = serde_json::from_slice(answer.body)
-                .map_err(|source| StampedeError::Answer { what: format!("GET {path}"), source })?;
+                .map_err(|source| ShopError::Answer { what: format!("GET {path}"), source })?;
             if stock.available >= units {
                 return Ok(stock);
             }
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
-    Err(StampedeError::NotShown(target.to_string()))
+    Err(ShopError::NotShown(target.to_string()))
 }
 
 pub(crate) fn availability(product: i64) -> String {

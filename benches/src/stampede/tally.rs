@@ -1,22 +1,19 @@
 //! What is counted while the run goes on.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::answer::{Fate, Outcome};
-use crate::holds::counts::{Granted, HoldCounts};
-use crate::holds::errand::{Act, Errand};
-use crate::holds::intent::Intent;
+use crate::figures::{Counts, count, sum};
 use crate::latency::Latency;
+use crate::stampede::answer::{Fate, Outcome};
+use crate::stampede::holds::counts::{Granted, HoldCounts};
+use crate::stampede::holds::errand::{Act, Errand};
+use crate::stampede::holds::intent::Intent;
 
 /// The refusal that says that nothing was left.
 const OUT_OF_STOCK: &str = "OUT_OF_STOCK";
-
-/// How many of each word.
-pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// The first request of one kind of buyer: purchases, or holds.
 #[derive(Debug)]
@@ -197,24 +194,6 @@ impl Tally {
         self.tracking_ids.sort_unstable();
         self.tracking_ids.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
     }
-}
-
-pub(crate) fn count(counts: &mut Counts, word: String) {
-    *counts.entry(word).or_default() += 1;
-}
-
-pub(crate) fn sum(counts: &Counts) -> u64 {
-    counts.values().sum()
-}
-
-/// A rate; 0 where no time has passed.
-pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
-    if time.is_zero() { 0.0 } else { (count as f64 / time.as_secs_f64()).round() }
-}
-
-/// Milliseconds, to the microsecond.
-pub(crate) fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[cfg(test)]

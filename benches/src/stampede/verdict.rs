@@ -1,8 +1,8 @@
 //! Whether a report is as it must be.
 
-use crate::holds::findings::Findings;
-use crate::plan::Plan;
-use crate::report::Report;
+use crate::stampede::holds::findings::Findings;
+use crate::stampede::plan::Plan;
+use crate::stampede::report::Report;
 
 /// Everything that must not be.
 pub(crate) fn problems(report: &Report, plan: &Plan, ended: u64) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::holds::intent::{Holds, Intent};
+use crate::stampede::holds::intent::{Holds, Intent};
 
 /// More connections than this would run out of file descriptors or local ports.
 const CONNECTIONS_MAX: usize = 20_000;

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use uuid::Uuid;
 
-use crate::answer::{Fate, Outcome, Purchase};
-use crate::error::{StampedeError, refused};
-use crate::holds::errand::Errand;
-use crate::http::{Answer, Line, Request};
-use crate::run::Run;
-use crate::waiting::{Pending, Waiting};
+use crate::client::{Answer, Line, Request};
+use crate::shop::ShopError;
+use crate::shop::error::refused;
+use crate::stampede::answer::{Fate, Outcome, Purchase};
+use crate::stampede::holds::errand::Errand;
+use crate::stampede::run::Run;
+use crate::stampede::waiting::{Pending, Waiting};
 
 const PATH: &str = "/api/v1/purchases/query";
 /// The contract's limit of one query.
@@ -46,7 +47,7 @@ pub(crate) async fn follow_all(
     run: Arc<Run>,
     inbox: UnboundedReceiver<Pending>,
     errands: UnboundedSender<Errand>,
-) -> Result<(), StampedeError> {
+) -> Result<(), ShopError> {
     let mut line = Line::new(run.targets.clone(), 0);
     let mut waiting = Waiting::new(inbox);
     let mut ids_max = IDS_PROBE;
@@ -84,9 +85,9 @@ async fn ask(
     line: &mut Line,
     batch: Vec<Pending>,
     errands: &UnboundedSender<Errand>,
-) -> Result<Vec<Pending>, StampedeError> {
+) -> Result<Vec<Pending>, ShopError> {
     let query = Query { tracking_ids: batch.iter().map(|pending| pending.id).collect() };
-    let unreadable = |source| StampedeError::Answer { what: format!("POST {PATH}"), source };
+    let unreadable = |source| ShopError::Answer { what: format!("POST {PATH}"), source };
     let body = serde_json::to_vec(&query).map_err(unreadable)?;
     let request = Request { method: "POST", path: PATH, headers: &[], body: &body };
     match line.call(&request, run.patience()).await {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Where one instance of the API listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,15 @@ impl Target {
         };
         Ok(Self { authority: authority.to_owned(), base_path, addr })
     }
+}
+
+/// All of `urls`, in their order.
+pub async fn resolve(urls: &[String]) -> Result<Arc<[Target]>, InvalidUrl> {
+    let mut targets = Vec::with_capacity(urls.len());
+    for url in urls {
+        targets.push(Target::resolve(url).await?);
+    }
+    Ok(targets.into())
 }
 
 impl fmt::Display for Target {

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::answer::{Fate, Outcome, Reply};
-use crate::holds::errand::Errand;
-use crate::holds::intent::Intent;
-use crate::http::{Line, Request};
-use crate::insist::{Insisted, Repeat, insist};
-use crate::plan::Mode;
-use crate::run::Run;
-use crate::waiting::Pending;
+use crate::client::{Line, Request};
+use crate::stampede::answer::{Fate, Outcome, Reply};
+use crate::stampede::holds::errand::Errand;
+use crate::stampede::holds::intent::Intent;
+use crate::stampede::insist::{Insisted, Repeat, insist};
+use crate::stampede::plan::Mode;
+use crate::stampede::run::Run;
+use crate::stampede::waiting::Pending;
 
 const RESPOND_ASYNC: (&str, &str) = ("Prefer", "respond-async");
 
