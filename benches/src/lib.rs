@@ -3,12 +3,14 @@
 //!
 //! ```text
 //!  stampede  a crowd for a limited stock, and an audit of every promise
+//!  engine    one measured run of a scenario: open or closed loop
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
 //!  latency   a distribution of times       figures   counts, rates    table  rows for people
 //! ```
 
 pub mod client;
+mod engine;
 mod figures;
 mod latency;
 pub mod measure;
@@ -16,6 +18,7 @@ mod shop;
 mod stampede;
 mod table;
 
+pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
 pub use shop::ShopError;
 pub use stampede::{
     Expiry, Findings, Holds, LATENCIES, Ledger, Mode, PERCENTILES, Plan, Report, StampedeError,

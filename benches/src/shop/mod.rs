@@ -10,6 +10,7 @@ use crate::shop::error::refused;
 
 pub(crate) mod error;
 pub(crate) mod problem;
+pub(crate) mod purchases;
 
 pub use error::ShopError;
 
@@ -134,15 +135,15 @@ impl Shop {
         Ok(created.product_id)
     }
 
-    /// The stock of `product`, once every instance shows it with `units` or more.
+    /// The stock of `product`, once every instance shows one that is as `expected`.
     pub(crate) async fn shown_everywhere(
         &self,
         product: i64,
-        units: i64,
+        expected: impl Fn(Stock) -> bool,
     ) -> Result<Stock, ShopError> {
         let mut stock = None;
         for target in self.targets.iter() {
-            stock = Some(shown(target, product, units).await?);
+            stock = Some(shown(target, product, &expected).await?);
         }
         stock.ok_or(ShopError::NoUrl)
     }
@@ -167,9 +168,21 @@ impl Shop {
         path: &str,
         body: &[u8],
     ) -> Result<T, ShopError> {
+        let api_key = self.api_key.clone();
+        let headers = api_key.as_deref().map(|key| ("X-Api-Key", key));
+        self.ask_with(what, (method, path), headers.as_slice(), body).await
+    }
+
+    /// The same with other headers than the operators' key.
+    async fn ask_with<T: DeserializeOwned>(
+        &mut self,
+        what: &str,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<T, ShopError> {
         let give_up = Instant::now() + RETRY_FOR;
-        let key = self.api_key.as_deref().map(|key| ("X-Api-Key", key));
-        let request = Request { method, path, headers: key.as_slice(), body };
+        let request = Request { method, path, headers, body };
         loop {
             match self.line.call(&request, PATIENCE).await {
                 Ok(answer) if matches!(answer.status, 200 | 201) => {
@@ -189,8 +202,12 @@ impl Shop {
     }
 }
 
-/// Waits until one instance shows the product.
-async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, ShopError> {
+/// Waits until one instance shows the product as `expected`.
+async fn shown(
+    target: &Target,
+    product: i64,
+    expected: impl Fn(Stock) -> bool,
+) -> Result<Stock, ShopError> {
     let give_up = Instant::now() + SHOWN_WITHIN;
     let path = availability(product);
     let request = Request { method: "GET", path: &path, headers: &[], body: b"" };
@@ -200,7 +217,7 @@ async fn shown(target: &Target, product: i64, units: i64) -> Result<Stock, ShopE
         if answer.status == 200 {
             let stock: Stock = serde_json::from_slice(answer.body)
                 .map_err(|source| ShopError::Answer { what: format!("GET {path}"), source })?;
-            if stock.available >= units {
+            if expected(stock) {
                 return Ok(stock);
             }
         }

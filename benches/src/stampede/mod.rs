@@ -67,7 +67,8 @@ pub async fn stampede(plan: Plan) -> Result<Report, StampedeError> {
         (Some(product), _) => product,
         (None, stock) => shop.create_product("stampede", &id, stock.unwrap_or_default()).await?,
     };
-    let before = shop.shown_everywhere(product, plan.stock.unwrap_or_default()).await?;
+    let units = plan.stock.unwrap_or_default();
+    let before = shop.shown_everywhere(product, |stock| stock.available >= units).await?;
     let armed = plan.at_half.as_deref().map(Armed::arm).transpose();
     let armed = armed.map_err(StampedeError::Strike)?;
 

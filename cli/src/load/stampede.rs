@@ -1,17 +1,10 @@
-//! `doorbuster load`: lets a crowd loose on a shop and audits what came of it.
+//! `doorbuster load stampede`: lets a crowd loose on a shop and audits what came of it.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use loadgen::{Holds, Mode, Plan};
-
-/// What kind of load.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Load {
-    /// N buyers for a limited stock; exits 1 if anything is lost, oversold or doesn't add up
-    Stampede(Stampede),
-}
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Way {
@@ -105,17 +98,10 @@ impl Stampede {
     }
 }
 
-/// Runs the load; success only if everything is as it must be.
-pub(crate) fn run(load: Load) -> anyhow::Result<ExitCode> {
-    let Load::Stampede(options) = load;
+/// Runs the stampede; success only if everything is as it must be.
+pub(crate) fn run(options: Stampede) -> anyhow::Result<ExitCode> {
     let json = options.json;
-    // One thread: the other cores belong to the system under test.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(loadgen::stampede(options.plan()))?;
-    if json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        println!("{report}");
-    }
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let report = super::on_one_thread(loadgen::stampede(options.plan()))?;
+    super::print(&report, json)?;
+    Ok(super::exit(report.ok))
 }
