@@ -4,6 +4,7 @@
 //! ```text
 //!  stampede  a crowd for a limited stock, and an audit of every promise
 //!  engine    one measured run of a scenario: open or closed loop
+//!  knee      the highest rate that a shop sustains
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
 //!  latency   a distribution of times       figures   counts, rates    table  rows for people
@@ -12,6 +13,7 @@
 pub mod client;
 mod engine;
 mod figures;
+mod knee;
 mod latency;
 pub mod measure;
 mod shop;
@@ -19,6 +21,7 @@ mod stampede;
 mod table;
 
 pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
+pub use knee::{Knee, KneePlan, Step, knee};
 pub use shop::ShopError;
 pub use stampede::{
     Expiry, Findings, Holds, LATENCIES, Ledger, Mode, PERCENTILES, Plan, Report, StampedeError,

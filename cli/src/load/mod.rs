@@ -1,5 +1,6 @@
 //! `doorbuster load`: puts a shop under load.
 
+mod knee;
 mod options;
 mod run;
 mod stampede;
@@ -17,6 +18,8 @@ pub(crate) enum Load {
     Stampede(stampede::Stampede),
     /// Measures one scenario; exits 1 if anything is lost or fails
     Run(run::Run),
+    /// Searches the highest rate that the shop sustains, step by step
+    Knee(knee::Knee),
 }
 
 /// Runs the load; success only if everything is as it must be.
@@ -24,6 +27,7 @@ pub(crate) fn run(load: Load) -> anyhow::Result<ExitCode> {
     match load {
         Load::Stampede(options) => stampede::run(options),
         Load::Run(options) => run::run(&options),
+        Load::Knee(options) => knee::run(&options),
     }
 }
 
