@@ -14,6 +14,7 @@
 //!  answer    what an answer means           run tally what the tasks share and count
 //!  report    the findings                   verdict   what must not be     table  for people
 //!  http      one kept connection, failover  framing   where an answer ends target where to
+//!  compare   synchronous against asynchronous, as a page  plot   drawings for it
 //! ```
 //!
 //! # What a request costs
@@ -32,6 +33,7 @@
 mod answer;
 mod audit;
 mod buyers;
+pub mod compare;
 mod error;
 mod follow;
 mod framing;
@@ -41,6 +43,7 @@ mod insist;
 mod latency;
 pub mod measure;
 mod plan;
+mod plot;
 mod progress;
 mod report;
 mod run;
