@@ -41,6 +41,7 @@ mod holds;
 pub mod http;
 mod insist;
 mod latency;
+pub mod limits;
 pub mod measure;
 mod plan;
 mod plot;

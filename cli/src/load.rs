@@ -1,16 +1,24 @@
 //! `doorbuster load`: lets a crowd loose on a shop and audits what came of it.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use loadgen::{Holds, Mode, Plan};
 
+use crate::limits;
+
 /// What kind of load.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Load {
     /// N buyers for a limited stock; exits 1 if anything is lost, oversold or doesn't add up
     Stampede(Stampede),
+    /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
+    Limits(limits::Options),
+    /// The server that `limits` asks
+    #[command(name = limits::ECHO_SERVER, hide = true)]
+    EchoServer,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -106,8 +114,12 @@ impl Stampede {
 }
 
 /// Runs the load; success only if everything is as it must be.
-pub(crate) fn run(load: Load) -> anyhow::Result<ExitCode> {
-    let Load::Stampede(options) = load;
+pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let options = match load {
+        Load::Stampede(options) => options,
+        Load::Limits(options) => return limits::run(&options, config),
+        Load::EchoServer => return limits::serve_echo(),
+    };
     let json = options.json;
     // One thread: the other cores belong to the system under test.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
