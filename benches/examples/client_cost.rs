@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use loadgen::http::{Line, Request, Target};
+use loadgen::client::{Line, Request, Target};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 

@@ -26,6 +26,13 @@ impl Latency {
         }
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        if let Some(histogram) = &mut self.0 {
+            histogram.reset();
+        }
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.0.as_ref().map_or(0, Histogram::len)
     }

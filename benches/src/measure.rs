@@ -44,11 +44,11 @@ pub struct Percentiles {
     pub max: f64,
 }
 
-/// A tenth of a second of a run, for plots over time.
+/// A tenth of a second of a run, from the measured time's beginning until everything is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tick {
-    /// Seconds since the run began, at the tick's end.
+    /// Seconds since the measured time began, at the tick's end.
     pub at_s: f64,
     /// Arrivals that fell due in it.
     pub due: u64,
@@ -102,7 +102,7 @@ pub struct Measurement {
     pub dropped: u64,
     /// Requests answered as asked for.
     pub answered: u64,
-    /// `answered` over `wall_s`.
+    /// Answers as asked for that came within the measured time, over `wall_s`.
     pub answered_per_s: f64,
     /// Refusals by code.
     pub refused: BTreeMap<String, u64>,
@@ -112,6 +112,9 @@ pub struct Measurement {
     pub settled_per_s: Option<f64>,
     /// Accepted purchases that never came to an outcome, counted one by one after the run; must be 0.
     pub lost: Option<u64>,
+    /// What became of the accepted purchases, one by one: status, or the reason of a refusal.
+    #[serde(default)]
+    pub ended: BTreeMap<String, u64>,
     /// From the last request to the last outcome, in seconds.
     pub drained_s: Option<f64>,
     /// From (scheduled) sending to the answer.
@@ -124,4 +127,7 @@ pub struct Measurement {
     pub processes: Vec<ProcessUse>,
     /// What it took of the log.
     pub wal: Option<WalUse>,
+    /// What must not be, one sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }

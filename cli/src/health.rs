@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use loadgen::http::{Line, Request, Target};
+use loadgen::client::{Line, Request, Target};
 
 #[derive(Debug, Args)]
 pub(crate) struct Health {

@@ -117,6 +117,7 @@ fn run(
         failed: BTreeMap::new(),
         settled_per_s: Some(settled as f64 / wall_s),
         lost: Some(0),
+        ended: BTreeMap::new(),
         drained_s: Some(0.0),
         acknowledged: Some(acknowledged),
         outcome: (!is_sync).then_some(outcome),
@@ -129,6 +130,7 @@ fn run(
             })
             .into(),
         wal: None,
+        problems: Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::echo_server::{AVAILABILITY, PURCHASE};
 pub use super::echo_server::{EchoServer, serve};
 use super::error::LimitError;
 use super::ground::{Ground, Pace};
-use crate::http::{Broken, Line, Request, Target};
+use crate::client::{Broken, Line, Request, Target};
 
 /// As many as the load generator uses where nobody says otherwise.
 const CONNECTIONS: usize = 256;

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 
 use super::cpu;
 use super::error::LimitError;
-use crate::http::Target;
+use crate::client::Target;
 
 /// Where purchases are posted.
 pub(super) const PURCHASE: &str = "/purchase";

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::http::Broken;
+use crate::client::Broken;
 
 /// Who a limit is measured of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

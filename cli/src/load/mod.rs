@@ -1,0 +1,60 @@
+//! `doorbuster load`: puts a shop under load.
+
+mod options;
+mod run;
+mod stampede;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::limits;
+
+/// What kind of load.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Load {
+    /// N buyers for a limited stock; exits 1 if anything is lost, oversold or doesn't add up
+    Stampede(stampede::Stampede),
+    /// Measures one scenario; exits 1 if anything is lost or fails
+    Run(run::Run),
+    /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
+    Limits(limits::Options),
+    /// The server that `limits` asks
+    #[command(name = limits::ECHO_SERVER, hide = true)]
+    EchoServer,
+}
+
+/// Runs the load; success only if everything is as it must be.
+pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    match load {
+        Load::Stampede(options) => stampede::run(options),
+        Load::Run(options) => run::run(&options),
+        Load::Limits(options) => limits::run(&options, config),
+        Load::EchoServer => limits::serve_echo(),
+    }
+}
+
+/// One thread: the other cores belong to the system under test.
+fn on_one_thread<T, E>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(work)?)
+}
+
+fn print(report: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(())
+}
+
+fn exit(is_ok: bool) -> ExitCode {
+    if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
