@@ -103,6 +103,13 @@ pub struct WayRun {
 }
 
 impl Comparison {
+    /// Accepted purchases of all runs that never came to an outcome.
+    pub fn lost(&self) -> u64 {
+        let events = [&self.burst, &self.stall].into_iter().flatten().map(|event| &event.runs);
+        let runs = self.loads.iter().map(|load| &load.runs).chain(events).flatten();
+        runs.filter_map(|run| run.measurement.lost).sum()
+    }
+
     /// What a way can take; 0 if nobody knows.
     pub(crate) fn capacity_per_s(&self, way: Way) -> f64 {
         self.capacities.iter().find(|one| one.way == way).map_or(0.0, |one| one.per_s)

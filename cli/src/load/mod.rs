@@ -1,5 +1,6 @@
 //! `doorbuster load`: puts a shop under load.
 
+mod compare;
 mod options;
 mod run;
 mod stampede;
@@ -20,6 +21,8 @@ pub(crate) enum Load {
     Stampede(stampede::Stampede),
     /// Measures one scenario; exits 1 if anything is lost or fails
     Run(run::Run),
+    /// Offers the same loads to the synchronous and the asynchronous way, and makes a page about it
+    Compare(Box<compare::Compare>),
     /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
     Limits(limits::Options),
     /// The server that `limits` asks
@@ -32,6 +35,7 @@ pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode>
     match load {
         Load::Stampede(options) => stampede::run(options),
         Load::Run(options) => run::run(&options),
+        Load::Compare(options) => compare::run(&options),
         Load::Limits(options) => limits::run(&options, config),
         Load::EchoServer => limits::serve_echo(),
     }
