@@ -6,6 +6,7 @@
 //!  engine    one measured run of a scenario: open or closed loop
 //!  compare   the synchronous and the asynchronous way, and a page about them    plot   its drawings
 //!  limits    what the parts can do alone
+//!  knee      the highest rate that a shop sustains
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
 //!  latency   a distribution of times       figures   counts, rates    table  rows for people
@@ -15,6 +16,7 @@ pub mod client;
 pub mod compare;
 mod engine;
 mod figures;
+mod knee;
 mod latency;
 pub mod limits;
 pub mod measure;
@@ -24,6 +26,7 @@ mod stampede;
 mod table;
 
 pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
+pub use knee::{Knee, KneePlan, Step, knee};
 pub use shop::ShopError;
 pub use stampede::{
     Expiry, Findings, Holds, LATENCIES, Ledger, Mode, PERCENTILES, Plan, Report, StampedeError,

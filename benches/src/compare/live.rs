@@ -11,7 +11,11 @@ use super::machine::Machine;
 use super::plan::Offer;
 use super::stall::Staller;
 use crate::engine::{self, Load, LoadError, Scenario};
+use crate::knee::{KneePlan, knee};
 use crate::measure::{Arrivals, Measurement};
+
+/// A rate is no capacity if more than 1 of 100 answers take longer.
+const P99_MAX: Duration = Duration::from_millis(50);
 
 /// The options of a comparison.
 pub struct Plan {
@@ -54,17 +58,17 @@ pub async fn compare(plan: Plan) -> Result<Comparison, LoadError> {
         sync_per_s: plan.sync_per_s,
         async_per_s: plan.async_per_s,
     };
-    let mut live = Live { plan, staller, problems: Vec::new() };
+    let mut live = Live { plan, staller, notes: Vec::new() };
     let mut comparison = conduct(&mut live, given).await?;
-    comparison.notes.append(&mut live.problems);
+    comparison.notes.append(&mut live.notes);
     Ok(comparison)
 }
 
 struct Live {
     plan: Plan,
     staller: Option<Staller>,
-    /// What must not be, of all runs.
-    problems: Vec<String>,
+    /// How capacities were found, and what must not be, of all runs.
+    notes: Vec<String>,
 }
 
 impl Live {
@@ -79,21 +83,32 @@ impl Live {
 
     fn keep_problems(&mut self, what: &str, found: &Measurement) {
         let problems = found.problems.iter().map(|problem| format!("{what}: {problem}."));
-        self.problems.extend(problems);
+        self.notes.extend(problems);
     }
 }
 
 impl Bench for Live {
     type Error = LoadError;
 
-    /// As fast as connections that never pause get answers, or, where these are promises, outcomes.
     async fn capacity(&mut self, way: Way) -> Result<f64, LoadError> {
-        (self.plan.say)(&format!("{} capacity", way.word()));
+        let what = format!("{} capacity", way.word());
+        (self.plan.say)(&what);
         let arrivals = Arrivals::Closed { connections: self.plan.connections };
-        let found = engine::measure(self.load(way, arrivals, self.plan.seconds)).await?;
-        self.keep_problems(&format!("{} capacity", way.word()), &found);
-        let settled_per_s = found.settled_per_s.filter(|_| way == Way::Async);
-        Ok(settled_per_s.unwrap_or(found.answered_per_s).max(1.0))
+        let load = self.load(way, arrivals, self.plan.seconds);
+        let say = self.plan.say;
+        let found =
+            knee(KneePlan { load, p99_max: P99_MAX }, |step| say(&step.to_string())).await?;
+        let problems = found.problems.iter().map(|problem| format!("{what}: {problem}."));
+        self.notes.extend(problems);
+        if let Some(knee_per_s) = found.knee_per_s {
+            self.notes.push(format!(
+                "The {what} is the highest rate that was sustained with 99 of 100 answers within {} ms.",
+                P99_MAX.as_millis()
+            ));
+            return Ok(knee_per_s);
+        }
+        self.notes.push(format!("The {what} is what connections that never pause got answered."));
+        Ok(found.capacity_per_s.max(1.0))
     }
 
     async fn offer(&mut self, offer: &Offer) -> Result<Measurement, LoadError> {

@@ -162,14 +162,15 @@ async fn send(
     Ok(())
 }
 
-/// Waits until everything accepted is settled, or nothing was for too long.
+/// Waits until everything accepted is settled, or nothing was for too long; also where nothing is
+/// followed, so that the next run begins with an empty queue.
 async fn drain(load: &Load, hall: &Hall, watch: &Watch) {
-    if !load.scenario.is_followed() {
+    if !load.scenario.is_async() {
         return;
     }
     let sent = Instant::now();
     let for_sale = (load.stock - hall.stage.taken_before).max(0) as u64;
-    let accepted = (hall.recorder.record().accepted.len() as u64).min(for_sale);
+    let accepted = hall.recorder.record().accepted_ever.min(for_sale);
     while watch.taken() < accepted {
         let last_change = watch.changed().map_or(sent, |at| at.max(sent));
         if last_change.elapsed() > load.patience {

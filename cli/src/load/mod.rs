@@ -1,6 +1,7 @@
 //! `doorbuster load`: puts a shop under load.
 
 mod compare;
+mod knee;
 mod options;
 mod run;
 mod stampede;
@@ -21,6 +22,8 @@ pub(crate) enum Load {
     Stampede(stampede::Stampede),
     /// Measures one scenario; exits 1 if anything is lost or fails
     Run(run::Run),
+    /// Searches the highest rate that the shop sustains, step by step
+    Knee(knee::Knee),
     /// Offers the same loads to the synchronous and the asynchronous way, and makes a page about it
     Compare(Box<compare::Compare>),
     /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
@@ -35,6 +38,7 @@ pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode>
     match load {
         Load::Stampede(options) => stampede::run(options),
         Load::Run(options) => run::run(&options),
+        Load::Knee(options) => knee::run(&options),
         Load::Compare(options) => compare::run(&options),
         Load::Limits(options) => limits::run(&options, config),
         Load::EchoServer => limits::serve_echo(),
