@@ -51,6 +51,7 @@ mod strike;
 mod table;
 mod tally;
 mod target;
+pub mod usl;
 mod verdict;
 mod visit;
 mod waiting;
