@@ -5,7 +5,7 @@
 //!  stampede  a crowd for a limited stock, and an audit of every promise
 //!  engine    one measured run of a scenario: open or closed loop
 //!  compare   the synchronous and the asynchronous way, and a page about them    plot   its drawings
-//!  limits    what the parts can do alone
+//!  limits    what the parts can do alone   usl       how throughput grows with processes
 //!  knee      the highest rate that a shop sustains
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
@@ -24,6 +24,7 @@ mod plot;
 mod shop;
 mod stampede;
 mod table;
+pub mod usl;
 
 pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
 pub use knee::{Knee, KneePlan, Step, knee};
