@@ -38,6 +38,9 @@ pub struct Load {
     pub postgres: Option<String>,
     /// How outcomes are learned while the load is on.
     pub follow: Follow,
+    /// An arrival of an open loop that no connection took for this long is dropped: the buyer has
+    /// gone.
+    pub late_max: Duration,
     /// Accepted purchases of which none is decided for this long are lost.
     pub patience: Duration,
     /// Whether to draw progress bars (on stderr, and only on a terminal).
@@ -81,6 +84,7 @@ impl Load {
             processes: Vec::new(),
             postgres: None,
             follow: Follow::Sample { every: 64 },
+            late_max: Duration::from_secs(5),
             patience: Duration::from_secs(30),
             progress: false,
         }
@@ -112,6 +116,7 @@ impl Load {
                 !(1..=CONNECTIONS_MAX).contains(&self.connections()),
                 "--connections must be 1 to 20000",
             ),
+            (self.late_max.is_zero(), "--late-max-s must be more than 0"),
             (self.patience.is_zero(), "--patience-s must be more than 0"),
             (
                 self.follow == Follow::Sample { every: 0 },

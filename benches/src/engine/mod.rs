@@ -16,7 +16,7 @@
 //! An arrival's latency counts from the moment at which it was *due*. In an open loop these moments are
 //! laid down beforehand, so a shop that stalls for a second shows a second to everybody who was due in
 //! it, whether or not a connection was free to ask (no coordinated omission). Arrivals that no
-//! connection took within 5 s are dropped, and counted.
+//! connection took in time (5 s) are dropped, and counted.
 //!
 //! How fast purchases are settled is read from the product's stock, and how long an outcome takes from
 //! a sample, so that watching costs the shop next to nothing. When the load is over, *every* 202 is

@@ -43,14 +43,13 @@ impl Watch {
         self.with(|seen| seen.changed)
     }
 
-    /// Units taken per second between the first look after `start` and the last before `end`.
+    /// Units taken per second between the first look after `start` and the last before `end`; where
+    /// these are not two, between the first and the last of all.
     pub(crate) fn per_second(&self, start: Instant, end: Instant) -> Option<f64> {
         self.with(|seen| {
-            let mut within = seen.looks.iter().filter(|(at, _)| (start..=end).contains(at));
-            let (first_at, first) = within.next()?;
-            let (last_at, last) = within.next_back()?;
-            let taken = last.saturating_sub(*first) as f64;
-            Some(taken / (*last_at - *first_at).as_secs_f64())
+            let first = seen.looks.partition_point(|(at, _)| *at < start);
+            let past = seen.looks.partition_point(|(at, _)| *at <= end);
+            rate(&seen.looks[first..past]).or_else(|| rate(&seen.looks))
         })
     }
 
@@ -69,6 +68,11 @@ impl Watch {
             seen.looks.push((now, taken));
         });
     }
+}
+
+fn rate(looks: &[(Instant, u64)]) -> Option<f64> {
+    let [(first_at, first), .., (last_at, last)] = looks else { return None };
+    Some(last.saturating_sub(*first) as f64 / (*last_at - *first_at).as_secs_f64())
 }
 
 /// Looks every 100 ms until `over`.

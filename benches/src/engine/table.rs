@@ -10,7 +10,7 @@ use crate::table::{count_row, listed, rate_row, row, seconds};
 
 impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}, {:.0} s measured\n", self.scenario, self.arrivals, self.wall_s)?;
+        writeln!(f, "{}: {}, {} s measured\n", self.scenario, self.arrivals, self.wall_s)?;
         self.write_counts(f)?;
         self.write_speed(f)?;
         self.write_use(f)?;
@@ -30,8 +30,8 @@ impl fmt::Display for Arrivals {
                 write!(f, "open loop, ")?;
                 for (number, (from_s, rate)) in rates.iter().enumerate() {
                     match number {
-                        0 => write!(f, "{rate}/s")?,
-                        _ => write!(f, ", from {from_s} s {rate}/s")?,
+                        0 => write!(f, "{rate:.0}/s")?,
+                        _ => write!(f, ", from {from_s} s {rate:.0}/s")?,
                     }
                 }
                 write!(f, ", {connections} connections")

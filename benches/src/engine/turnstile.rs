@@ -14,9 +14,6 @@ use crate::engine::recorder::Recorder;
 use crate::engine::schedule::Schedule;
 use crate::measure::Arrivals;
 
-/// An arrival that no connection took for this long is dropped: the buyer has gone.
-pub(crate) const LATE_MAX: Duration = Duration::from_secs(5);
-
 /// One buyer, or reader.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
@@ -45,6 +42,7 @@ struct Line {
     /// A permit for each of them, and at the end one for each connection.
     length: Semaphore,
     schedule: Schedule,
+    late_max: Duration,
     connections: usize,
 }
 
@@ -56,6 +54,7 @@ impl Turnstile {
                 due: Mutex::default(),
                 length: Semaphore::new(0),
                 schedule: Schedule::new(rates, load.warm_up, load.duration),
+                late_max: load.late_max,
                 connections: *connections,
             }),
         };
@@ -109,7 +108,7 @@ impl Line {
             // The semaphore is never closed.
             self.length.acquire().await.ok()?.forget();
             let due = self.due().pop_front()?;
-            if due.elapsed() <= LATE_MAX {
+            if due.elapsed() <= self.late_max {
                 return Some(due);
             }
             recorder.record().dropped(due);

@@ -49,7 +49,7 @@ impl fmt::Display for Knee {
             write_promised(f, measurement)?;
         }
         if self.problems.is_empty() {
-            return write!(f, "\nOK");
+            return write!(f, "\nOK: nothing lost at any rate");
         }
         write!(f, "\nFAILED")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))

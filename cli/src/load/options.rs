@@ -79,6 +79,10 @@ pub(super) struct Options {
     /// Count what this PostgreSQL writes to its log
     #[arg(long, value_name = "URL", env = "DOORBUSTER__POSTGRES__URL", hide_env_values = true)]
     postgres: Option<String>,
+    /// Buyers of an open loop for whom no connection is free within this time go away; they count as
+    /// dropped
+    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    late_max_s: f64,
     /// Accepted purchases of which none is decided for so long are lost
     #[arg(long, value_name = "S", default_value_t = 30.0)]
     patience_s: f64,
@@ -122,6 +126,7 @@ impl Options {
                 Way::Sample => Follow::Sample { every: self.follow_every },
                 Way::Poll => Follow::Poll,
             },
+            late_max: seconds("--late-max-s", self.late_max_s)?,
             patience: seconds("--patience-s", self.patience_s)?,
             progress: true,
             ..Load::new(self.urls.clone(), scenario, arrivals)

@@ -22,6 +22,8 @@ pub(crate) use holds::Payments;
 
 pub(crate) const API_KEY: &str = "operators-only";
 pub(crate) const PRODUCT: i64 = 7;
+pub(crate) const STALL: Duration = Duration::from_millis(300);
+pub(crate) const SERVICE: Duration = Duration::from_millis(5);
 const THIRD: Uuid = Uuid::from_u128(3);
 
 /// What is wrong with the seller.
@@ -59,6 +61,12 @@ pub(crate) enum Front {
     Breaks,
     /// Answers each key's first request 503 with `Retry-After: 1`.
     BusyAtFirst,
+    /// Refuses at once what is sold out, asynchronous purchases too.
+    RefusesAtTheEdge,
+    /// Lets nobody through for [`STALL`] once, from its hundredth purchase on.
+    StallsOnce,
+    /// Lets one purchase through at a time, and takes [`SERVICE`] at least for each.
+    Narrow,
 }
 
 #[derive(Debug, Clone)]
@@ -99,6 +107,21 @@ struct Entrance {
     shop: Shop,
     front: Front,
     name: &'static str,
+    /// How many have come through a door that one can go through at a time.
+    door: Arc<tokio::sync::Mutex<u64>>,
+}
+
+impl Entrance {
+    /// Waits for as long as the front lets nobody through.
+    async fn pass(&self) {
+        let mut passed = self.door.lock().await;
+        *passed += 1;
+        match self.front {
+            Front::StallsOnce if *passed == 100 => tokio::time::sleep(STALL).await,
+            Front::Narrow => tokio::time::sleep(SERVICE).await,
+            _ => {}
+        }
+    }
 }
 
 impl Shop {
@@ -120,10 +143,11 @@ impl Shop {
             .route("/api/v1/async/purchase", post(buy_async))
             .route("/api/v1/sync/purchase", post(buy_sync))
             .route("/api/v1/purchases/query", post(query))
+            .route("/api/v1/purchases/{id}", get(look_up))
             .route("/api/v1/reservations", post(holds::hold))
             .route("/api/v1/reservations/{id}", delete(holds::cancel))
             .route("/api/v1/orders/checkout", post(holds::check_out))
-            .with_state(Entrance { shop: self.clone(), front, name });
+            .with_state(Entrance { shop: self.clone(), front, name, door: Arc::default() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -184,7 +208,12 @@ async fn create(
     if !is_operator(&headers) {
         return problem(401, "UNAUTHENTICATED");
     }
-    entrance.shop.books().stock = product["totalInventory"].as_i64().unwrap();
+    {
+        let mut books = entrance.shop.books();
+        books.stock = product["totalInventory"].as_i64().unwrap();
+        // It is the only product: a new one begins anew.
+        (books.sold, books.reserved) = (0, 0);
+    }
     (StatusCode::CREATED, Json(json!({"productId": PRODUCT, "sku": product["sku"]})))
         .into_response()
 }
@@ -260,7 +289,11 @@ async fn buy_async(
     headers: HeaderMap,
     Json(purchase): Json<Value>,
 ) -> Response {
+    entrance.pass().await;
     match enter(&entrance, &headers, &purchase, false) {
+        Ok(order) if order.status == "REJECTED" && entrance.front == Front::RefusesAtTheEdge => {
+            problem(409, "OUT_OF_STOCK")
+        }
         Ok(order) => accepted(&entrance, order),
         Err(answer) => answer,
     }
@@ -279,6 +312,7 @@ async fn buy_sync(
     headers: HeaderMap,
     Json(purchase): Json<Value>,
 ) -> Response {
+    entrance.pass().await;
     match enter(&entrance, &headers, &purchase, false) {
         Ok(order) if order.status == "CONFIRMED" => Json(shown(&order)).into_response(),
         Ok(_) => problem(409, "OUT_OF_STOCK"),
@@ -300,26 +334,38 @@ fn shown(order: &Order) -> Value {
 }
 
 /// Every order is still queued when it is asked for the first time.
+fn told(entrance: &Entrance, id: Uuid) -> Option<Value> {
+    if id == THIRD && entrance.shop.seller == Seller::Denies {
+        return None;
+    }
+    let mut books = entrance.shop.books();
+    let order = books.orders.get_mut(&id).expect("an ID that was never given out");
+    order.asked += 1;
+    let is_queued = order.asked == 1 || (id == THIRD && entrance.shop.seller == Seller::Forgets);
+    let mut purchase = shown(order);
+    if is_queued {
+        purchase["status"] = "QUEUED".into();
+        purchase["decidedAt"] = Value::Null;
+    }
+    Some(purchase)
+}
+
+async fn look_up(State(entrance): State<Entrance>, Path(id): Path<Uuid>) -> Response {
+    told(&entrance, id).map_or_else(
+        || problem(404, "PURCHASE_NOT_FOUND"),
+        |purchase| Json(purchase).into_response(),
+    )
+}
+
 async fn query(State(entrance): State<Entrance>, Json(query): Json<Value>) -> Response {
     let ids: Vec<Uuid> = serde_json::from_value(query["trackingIds"].clone()).unwrap();
     assert!(ids.len() <= 500, "{} IDs in one query", ids.len());
     let (mut purchases, mut unknown) = (Vec::new(), Vec::new());
-    let mut books = entrance.shop.books();
     for id in ids {
-        if id == THIRD && entrance.shop.seller == Seller::Denies {
-            unknown.push(id);
-            continue;
+        match told(&entrance, id) {
+            Some(purchase) => purchases.push(purchase),
+            None => unknown.push(id),
         }
-        let order = books.orders.get_mut(&id).expect("an ID that was never given out");
-        order.asked += 1;
-        let is_queued =
-            order.asked == 1 || (id == THIRD && entrance.shop.seller == Seller::Forgets);
-        let mut purchase = shown(order);
-        if is_queued {
-            purchase["status"] = "QUEUED".into();
-            purchase["decidedAt"] = Value::Null;
-        }
-        purchases.push(purchase);
     }
     Json(json!({"purchases": purchases, "unknown": unknown})).into_response()
 }
