@@ -7,6 +7,7 @@
 //!  compare   the synchronous and the asynchronous way, and a page about them    plot   its drawings
 //!  limits    what the parts can do alone   usl       how throughput grows with processes
 //!  knee      the highest rate that a shop sustains
+//!  summary   rounds of measurements, as tables
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
 //!  latency   a distribution of times       figures   counts, rates    table  rows for people
@@ -23,6 +24,7 @@ pub mod measure;
 mod plot;
 mod shop;
 mod stampede;
+pub mod summary;
 mod table;
 pub mod usl;
 

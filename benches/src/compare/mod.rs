@@ -25,7 +25,7 @@ mod plots;
 mod rows;
 mod stall;
 #[cfg(test)]
-mod synthetic;
+pub(crate) mod synthetic;
 mod timeline;
 
 pub use comparison::{Capacity, Comparison, Event, LoadPoint, Way, WayRun};

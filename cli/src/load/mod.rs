@@ -5,6 +5,7 @@ mod knee;
 mod options;
 mod run;
 mod stampede;
+mod summary;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -26,6 +27,8 @@ pub(crate) enum Load {
     Knee(knee::Knee),
     /// Offers the same loads to the synchronous and the asynchronous way, and makes a page about it
     Compare(Box<compare::Compare>),
+    /// Puts rounds of measurements in a folder into tables: medians, shares of the limits, costs
+    Summary(summary::Options),
     /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
     Limits(limits::Options),
     /// The server that `limits` asks
@@ -40,6 +43,7 @@ pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode>
         Load::Run(options) => run::run(&options),
         Load::Knee(options) => knee::run(&options),
         Load::Compare(options) => compare::run(&options),
+        Load::Summary(options) => summary::run(&options),
         Load::Limits(options) => limits::run(&options, config),
         Load::EchoServer => limits::serve_echo(),
     }
