@@ -39,7 +39,8 @@ pub(crate) fn choices(comparison: &Comparison) -> Vec<Choice> {
         moderate.and_then(soon),
         most(comparison),
         heaviest.and_then(overload),
-        comparison.burst.as_ref().and_then(burst),
+        comparison.burst.as_ref().and_then(crowd_answer),
+        comparison.burst.as_ref().and_then(crowd_outcome),
         comparison.stall.as_ref().and_then(stall),
         moderate.and_then(cheap),
     ]
@@ -90,11 +91,9 @@ fn most(comparison: &Comparison) -> Option<Choice> {
 }
 
 fn overload(load: &LoadPoint) -> Option<Choice> {
-    let served = figures(load)?.map(|figures| {
-        let percent = 100.0 - figures.refused_percent - figures.unserved_percent;
-        figures.acknowledged.map(|times| (percent, times.p99))
-    });
-    let [(sync, sync_p99), (asynchronous, async_p99)] = [served[0]?, served[1]?];
+    let [sync, asynchronous] = figures(load)?;
+    let (sync_p99, async_p99) = (sync.acknowledged?.p99, asynchronous.acknowledged?.p99);
+    let (sync, asynchronous) = (served_percent(&sync), served_percent(&asynchronous));
     Some(Choice {
         matter: "An answer from an overloaded shop",
         better: more(sync, asynchronous).or(less(sync_p99, async_p99)),
@@ -110,24 +109,16 @@ fn overload(load: &LoadPoint) -> Option<Choice> {
     })
 }
 
-fn burst(event: &Event) -> Option<Choice> {
-    let [sync, asynchronous] = both(event)?.map(|(way, run)| {
-        let figures = Figures::of(way, run);
-        let served = 100.0 - figures.refused_percent - figures.unserved_percent;
-        figures.acknowledged.map(|times| (served, times.p99))
-    });
-    let ((sync, sync_p99), (asynchronous, async_p99)) = (sync?, asynchronous?);
-    let queue = run_of(&event.runs, Way::Async)
-        .and_then(|run| run.ticks.iter().filter_map(|tick| tick.waiting).max())
-        .map_or(String::new(), |most| {
-            format!("; up to {} accepted purchases waited in the queue", per_s(most as f64))
-        });
+fn crowd_answer(event: &Event) -> Option<Choice> {
+    let [sync, asynchronous] = both(event)?.map(|(way, run)| Figures::of(way, run));
+    let (sync_p99, async_p99) = (sync.acknowledged?.p99, asynchronous.acknowledged?.p99);
+    let (sync, asynchronous) = (served_percent(&sync), served_percent(&asynchronous));
     Some(Choice {
-        matter: "A crowd that comes at once",
+        matter: "An answer, when a crowd comes at once",
         better: more(sync, asynchronous).or(less(sync_p99, async_p99)),
         because: format!(
             "When {} purchases per second came for {} s after {}, {} were answered as asked \
-             synchronously (p99 {}) and {} asynchronously (p99 {}){queue}",
+             synchronously (p99 {}) and {} asynchronously (p99 {})",
             per_s(event.peak_per_s),
             seconds(event),
             per_s(event.base_per_s),
@@ -139,12 +130,33 @@ fn burst(event: &Event) -> Option<Choice> {
     })
 }
 
+fn crowd_outcome(event: &Event) -> Option<Choice> {
+    let [sync, asynchronous] = both(event)?.map(|(way, run)| Figures::of(way, run).outcome);
+    let (sync, asynchronous) = (sync?, asynchronous?);
+    let queue = run_of(&event.runs, Way::Async)
+        .and_then(|run| run.ticks.iter().filter_map(|tick| tick.waiting).max())
+        .map_or(String::new(), |most| {
+            format!("; up to {} accepted purchases waited in the queue", per_s(most as f64))
+        });
+    Some(Choice {
+        matter: "The outcome, when a crowd comes at once",
+        better: less(sync.p99, asynchronous.p99),
+        because: format!(
+            "Of those who were answered then, 99 of 100 knew the outcome within {} synchronously and {} \
+             asynchronously{queue}",
+            ms(sync.p99),
+            ms(asynchronous.p99)
+        ),
+    })
+}
+
 fn stall(event: &Event) -> Option<Choice> {
     let answered = both(event)?.map(|(_, run)| {
         let during = run.ticks.iter().filter(|t| t.at_s > event.from_s && t.at_s <= event.to_s);
         let (answered, due) =
             during.fold((0, 0), |(answered, due), t| (answered + t.answered, due + t.due));
-        (due > 0).then(|| 100.0 * answered as f64 / due as f64)
+        // Some of the answers are to those who were due before.
+        (due > 0).then(|| (100.0 * answered as f64 / due as f64).min(100.0))
     });
     let (sync, asynchronous) = (answered[0]?, answered[1]?);
     Some(Choice {
@@ -174,6 +186,11 @@ fn cheap(load: &LoadPoint) -> Option<Choice> {
             three_digits(asynchronous)
         ),
     })
+}
+
+/// As asked for, of all that were due.
+fn served_percent(figures: &Figures) -> f64 {
+    100.0 - figures.refused_percent - figures.unserved_percent
 }
 
 /// The way with the smaller figure, where the difference matters; given what stands for sync and async.

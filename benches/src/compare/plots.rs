@@ -76,12 +76,18 @@ fn away(comparison: &Comparison) -> Plot {
             Some(figures.unserved_percent)
         }));
     }
+    let points = series.iter().flat_map(|series| &series.points);
+    let is_any = points.filter_map(|(_, share)| *share).any(|share| share > 0.0);
     Plot {
         id: "away".into(),
         title: "Requests turned away".into(),
-        caption: "Solid: refused, with a word when to come back. Dashed: never sent because every \
-                  connection was still waiting, or without an answer."
-            .into(),
+        caption: if is_any {
+            "Solid: refused, with a word when to come back. Dashed: never sent because every connection \
+             was still waiting, or without an answer."
+                .into()
+        } else {
+            "Every request of every load was answered as asked.".into()
+        },
         y: Axis::linear("share of the requests due", Unit::Percent),
         series,
         ..blank(comparison)
