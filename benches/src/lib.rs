@@ -4,21 +4,29 @@
 //! ```text
 //!  stampede  a crowd for a limited stock, and an audit of every promise
 //!  engine    one measured run of a scenario: open or closed loop
+//!  compare   the synchronous and the asynchronous way, and a page about them    plot   its drawings
+//!  limits    what the parts can do alone   usl       how throughput grows with processes
 //!  knee      the highest rate that a shop sustains
+//!  summary   rounds of measurements, as tables
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
 //!  latency   a distribution of times       figures   counts, rates    table  rows for people
 //! ```
 
 pub mod client;
+pub mod compare;
 mod engine;
 mod figures;
 mod knee;
 mod latency;
+pub mod limits;
 pub mod measure;
+mod plot;
 mod shop;
 mod stampede;
+pub mod summary;
 mod table;
+pub mod usl;
 
 pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
 pub use knee::{Knee, KneePlan, Step, knee};

@@ -4,6 +4,7 @@
 mod audit;
 mod dev;
 mod health;
+mod limits;
 mod load;
 mod migrate;
 mod seed;
@@ -78,8 +79,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(options) => {
             quietly(file, async |config| audit::run(&options, &family::real(&config)?).await)
         }
-        // These two talk to a running shop and need no configuration.
-        Command::Load(options) => load::run(options),
+        Command::Load(options) => load::run(options, file),
+        // Talks to a running shop and needs no configuration.
         Command::Health(options) => health::run(&options),
     }
 }

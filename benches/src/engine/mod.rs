@@ -73,6 +73,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// means that there is nothing to report. Cheapest on a current-thread runtime, which leaves the
 /// other cores to the system under test.
 pub async fn measure(load: Load) -> Result<Measurement, LoadError> {
+    measure_and_tell(load, |_| ()).await
+}
+
+/// The same; tells when the measured time begins, as soon as that is known.
+pub(crate) async fn measure_and_tell(
+    load: Load,
+    tell: impl FnOnce(Instant),
+) -> Result<Measurement, LoadError> {
     if let Some(fault) = load.fault() {
         return Err(LoadError::Option(fault));
     }
@@ -80,6 +88,7 @@ pub async fn measure(load: Load) -> Result<Measurement, LoadError> {
     let stage = Arc::new(Stage::set(&load).await?);
     let began = Instant::now();
     let start = began + load.warm_up;
+    tell(start);
     let hall = Arc::new(Hall {
         stage: stage.clone(),
         turnstile: Turnstile::new(&load, began),

@@ -1,15 +1,20 @@
 //! `doorbuster load`: puts a shop under load.
 
+mod compare;
 mod knee;
 mod options;
 mod run;
 mod stampede;
+mod summary;
 
 use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde::Serialize;
+
+use crate::limits;
 
 /// What kind of load.
 #[derive(Debug, Subcommand)]
@@ -20,14 +25,27 @@ pub(crate) enum Load {
     Run(run::Run),
     /// Searches the highest rate that the shop sustains, step by step
     Knee(knee::Knee),
+    /// Offers the same loads to the synchronous and the asynchronous way, and makes a page about it
+    Compare(Box<compare::Compare>),
+    /// Puts rounds of measurements in a folder into tables: medians, shares of the limits, costs
+    Summary(summary::Options),
+    /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
+    Limits(limits::Options),
+    /// The server that `limits` asks
+    #[command(name = limits::ECHO_SERVER, hide = true)]
+    EchoServer,
 }
 
 /// Runs the load; success only if everything is as it must be.
-pub(crate) fn run(load: Load) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     match load {
         Load::Stampede(options) => stampede::run(options),
         Load::Run(options) => run::run(&options),
         Load::Knee(options) => knee::run(&options),
+        Load::Compare(options) => compare::run(&options),
+        Load::Summary(options) => summary::run(&options),
+        Load::Limits(options) => limits::run(&options, config),
+        Load::EchoServer => limits::serve_echo(),
     }
 }
 

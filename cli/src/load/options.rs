@@ -89,7 +89,7 @@ pub(super) struct Options {
 }
 
 #[derive(Debug, Clone)]
-struct Process(Watched);
+pub(super) struct Process(pub(super) Watched);
 
 impl FromStr for Process {
     type Err = &'static str;

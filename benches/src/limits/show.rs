@@ -1,0 +1,68 @@
+//! The findings for people: a line as each is found, and all of them in one table.
+
+use std::fmt;
+
+use indicatif::HumanCount;
+
+use super::{Claim, Confirm, Echo, Insert, Limits};
+
+fn rate(per_s: f64) -> String {
+    format!("{}/s", HumanCount(per_s as u64))
+}
+
+impl fmt::Display for Echo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = format!("{}, {} connections", self.method, self.connections);
+        let Self { server_cpu_us, client_cpu_us, .. } = self;
+        let pays =
+            format!("CPU per request: server {server_cpu_us:.1} µs, client {client_cpu_us:.1} µs");
+        row(f, "HTTP echo", &what, self.requests_per_s, &pays)
+    }
+}
+
+impl fmt::Display for Confirm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.consumed { "RabbitMQ confirm, consume" } else { "RabbitMQ confirm" };
+        let messages =
+            format!("{} messages of {} bytes", rate(self.messages_per_s), self.message_bytes);
+        row(f, name, &format!("{} in a message", self.batch), self.purchases_per_s, &messages)
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls = format!("{} calls", rate(self.calls_per_s));
+        row(f, "Redis claim", &format!("{} in a call", self.batch), self.purchases_per_s, &calls)
+    }
+}
+
+impl fmt::Display for Insert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.keyed { "PostgreSQL insert, keyed" } else { "PostgreSQL insert" };
+        let s = if self.connections == 1 { "" } else { "s" };
+        let what = format!("{} in a commit, {} connection{s}", self.batch, self.connections);
+        let syncs = self.wal_syncs_per_row.map(|syncs| format!(", {syncs:.5} syncs"));
+        let syncs = syncs.unwrap_or_default();
+        let wal = format!("per row: {:.0} bytes of log{syncs}", self.wal_bytes_per_row);
+        row(f, name, &what, self.rows_per_s, &wal)
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, what: &str, per_s: f64, note: &str) -> fmt::Result {
+    write!(f, "{name:<26}{what:<30}{:>13}   {note}", rate(per_s))
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} processors, {} s for each figure", self.cores, self.measured_s)?;
+        rows(f, &self.echo)?;
+        rows(f, &self.confirm)?;
+        rows(f, &self.claim)?;
+        rows(f, &self.insert)
+    }
+}
+
+fn rows(f: &mut fmt::Formatter<'_>, found: &[impl fmt::Display]) -> fmt::Result {
+    writeln!(f)?;
+    found.iter().try_for_each(|row| writeln!(f, "{row}"))
+}
