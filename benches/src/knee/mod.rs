@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::{Load, LoadError, measure};
-use crate::figures::sum;
+use crate::figures::{rounded, sum};
 use crate::measure::{Arrivals, Measurement};
 
 /// Steps per capacity.
@@ -117,7 +117,7 @@ fn reached(closed: &Measurement, warm_up: Duration) -> f64 {
         Some(settled_per_s) if accepted_per_s > 0.0 => (settled_per_s / accepted_per_s).min(1.0),
         _ => 1.0,
     };
-    closed.answered_per_s * settled_share
+    rounded(closed.answered_per_s * settled_share)
 }
 
 struct Search<'a, W> {
@@ -161,6 +161,7 @@ impl<W: FnMut(&Step)> Search<'_, W> {
     }
 
     async fn take(&mut self, rate: f64) -> Result<Step, LoadError> {
+        let rate = rounded(rate);
         let connections = self.plan.load.connections();
         let arrivals = Arrivals::Open { rates: vec![(0.0, rate)], connections };
         let measurement = measure(Load { arrivals, ..self.plan.load.clone() }).await?;
