@@ -8,8 +8,9 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use serde::Serialize;
 
+use super::outcomes;
 use super::topology::{DEAD_KEY, DEAD_LETTERS, EVENTS, OUTCOMES, PURCHASE_KEY, PURCHASES, STOCK};
-use crate::domain::{Order, Purchase, envelope};
+use crate::domain::{Purchase, envelope};
 use crate::ports::{BusMessage, Clock, DeadLetter, Event, SystemClock};
 
 /// Our mark on letters that we parked ourselves. Own headers, because from RabbitMQ 4 on a client
@@ -73,8 +74,8 @@ impl Message {
     pub(super) fn on_bus(message: &BusMessage) -> Self {
         match message {
             BusMessage::Stock(update) => Self::news(STOCK, "stock.v1", json(update)),
-            BusMessage::Outcomes(outcomes) => {
-                Self::news(OUTCOMES, "outcomes.v1", json(&Outcomes { outcomes }))
+            BusMessage::Outcomes(orders) => {
+                Self::news(OUTCOMES, "outcomes.v1", outcomes::write(orders))
             }
             BusMessage::Event(event) => Self::event(event),
         }
@@ -126,11 +127,6 @@ impl Message {
             purchases: 0,
         }
     }
-}
-
-#[derive(Serialize)]
-struct Outcomes<'a> {
-    outcomes: &'a [std::sync::Arc<Order>],
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

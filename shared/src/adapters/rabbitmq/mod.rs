@@ -6,6 +6,7 @@
 //! | `connection` | one AMQP connection that can always be hung up |
 //! | `backoff` | pauses between attempts |
 //! | `message` | what is published, with its properties |
+//! | `outcomes` | how orders travel on their fanout |
 //! | `in_flight` | publishes waiting for their confirms, matched with what was returned |
 //! | `failure` | why a publish was not confirmed |
 //! | `supervisor` | connect → topology → publish; on an error drop everything and start over |
@@ -27,6 +28,7 @@ mod control;
 mod failure;
 mod in_flight;
 mod message;
+mod outcomes;
 mod publisher;
 pub mod queue;
 mod subscription;

@@ -4,8 +4,6 @@
 //! unnoticed, what it drops is dead-lettered to a second queue: a message there ends the
 //! subscription, and the subscriber starts again with a snapshot.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
 use lapin::message::Delivery;
@@ -14,13 +12,12 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
-use serde::Deserialize;
 
 use super::broker::Broker;
 use super::connection::{Link, LinkError};
 use super::message::excerpt;
+use super::outcomes;
 use super::topology::{OUTCOMES, STOCK};
-use crate::domain::Order;
 use crate::ports::{BusError, BusMessage, Subscription};
 
 /// Messages the broker keeps for a subscriber that is behind: several seconds at full rate.
@@ -130,16 +127,10 @@ fn acknowledge(delivery: &Delivery) {
     let _ = delivery.acker.ack(BasicAckOptions::default()).now_or_never();
 }
 
-#[derive(Deserialize)]
-struct Outcomes {
-    outcomes: Vec<Arc<Order>>,
-}
-
 fn read(delivery: &Delivery) -> Option<BusMessage> {
     let parsed = match delivery.exchange.as_str() {
         STOCK => serde_json::from_slice(&delivery.data).map(BusMessage::Stock),
-        _ => serde_json::from_slice::<Outcomes>(&delivery.data)
-            .map(|message| BusMessage::Outcomes(message.outcomes)),
+        _ => outcomes::read(&delivery.data).map(BusMessage::Outcomes),
     };
     parsed
         .inspect_err(|error| {
