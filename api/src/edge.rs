@@ -2,7 +2,9 @@
 //! and the writing of problem documents. One layer, since each costs an allocation per request.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -10,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use tokio::time::error::Elapsed;
 use tracing::{debug, error};
 
 use crate::meter::Meter;
@@ -33,7 +36,7 @@ pub async fn edge(State(edge): State<Arc<Edge>>, request: Request, next: Next) -
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let route = request.extensions().get::<MatchedPath>().cloned();
 
-    let handled = tokio::time::timeout(edge.timeout, next.run(request));
+    let handled = within(edge.timeout, next.run(request));
     let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),
@@ -53,6 +56,16 @@ pub async fn edge(State(edge): State<Arc<Edge>>, request: Request, next: Next) -
     let route = route.as_ref().map(MatchedPath::as_str);
     edge.meter.record(route, &method, response.status(), started.elapsed());
     response
+}
+
+/// Runs `work` for `limit` at most. Most requests are answered at the first try, refusals and reads
+/// among them: the timer, large as it is, is made only for those that wait.
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut work = pin!(work);
+    match futures::poll!(&mut work) {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => Box::pin(tokio::time::timeout(limit, work)).await,
+    }
 }
 
 /// The problem document of a failure. Answers that bring their own JSON (readiness) keep it.

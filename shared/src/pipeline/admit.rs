@@ -172,7 +172,9 @@ impl Admitter {
     /// Publishes an admitted purchase; `Ok` means the broker has it for good.
     pub async fn publish(&self, purchase: Purchase) -> Result<(), AdmitError> {
         self.queue.writable().map_err(|error| AdmitError::Unavailable(error.to_string()))?;
-        match tokio::time::timeout(self.timeout, self.publishing.submit(purchase)).await {
+        // Boxed: a timer is large, and would make every step of the request's future as large.
+        let confirmed = tokio::time::timeout(self.timeout, self.publishing.submit(purchase));
+        match Box::pin(confirmed).await {
             Ok(Ok(Ok(()))) => {
                 counter!("doorbuster_accepted_total", "mode" => "async").increment(1);
                 Ok(())
