@@ -23,3 +23,8 @@ pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
 pub(crate) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
+
+/// To three decimals: reports stay short, and are read back from JSON as they were written.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
+}

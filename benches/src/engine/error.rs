@@ -16,10 +16,10 @@ pub enum LoadError {
     #[error(transparent)]
     Shop(#[from] ShopError),
     /// The thread that wakes the open loop cannot be started.
-    #[error("no thread could be started ({0}); is the limit of processes reached?")]
-    Thread(std::io::Error),
+    #[error("no thread could be started; is the limit of processes reached?")]
+    Thread(#[source] std::io::Error),
     /// A process that is to be watched is not there.
-    #[error("--process {name}={pid}: no such process ({source}); look at its process ID again")]
+    #[error("--process {name}={pid}: cannot be watched; look at its process ID again")]
     Process {
         /// The name it was given.
         name: String,
@@ -29,9 +29,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The ledger's server does not tell what it writes.
-    #[error(
-        "--postgres: {0}; it must be a URL without TLS of a PostgreSQL 14 or later, or leave it out"
-    )]
+    #[error("--postgres must be the URL of a PostgreSQL 14 or later, without TLS; or leave it out")]
     Postgres(#[from] tokio_postgres::Error),
     /// A task of the generator panicked.
     #[error("the load generator itself failed: {0}; please report this")]

@@ -7,7 +7,7 @@ use crate::engine::load::Load;
 use crate::engine::meters::Used;
 use crate::engine::recorder::Record;
 use crate::engine::stock::Watch;
-use crate::figures::{Counts, sum};
+use crate::figures::{Counts, rounded, sum};
 use crate::latency::Latency;
 use crate::measure::{Measurement, Percentiles};
 use crate::table::listed;
@@ -33,20 +33,23 @@ impl Measurement {
         let settled_per_s = scenario
             .takes_units()
             .then(|| watch.per_second(start, start + load.duration))
-            .flatten();
+            .flatten()
+            .map(rounded);
         Self {
             scenario: load.name(),
             arrivals: load.arrivals.clone(),
-            wall_s: load.duration.as_secs_f64(),
+            wall_s: rounded(load.duration.as_secs_f64()),
             due: record.due,
             dropped: record.dropped,
             answered: record.answered,
-            answered_per_s: record.answered_in_time as f64 / load.duration.as_secs_f64(),
+            answered_per_s: rounded(record.answered_in_time as f64 / load.duration.as_secs_f64()),
             refused: std::mem::take(&mut record.refused),
             failed: std::mem::take(&mut record.failed),
             settled_per_s,
             lost: endings.as_ref().map(|endings| endings.lost),
-            drained_s: drained.filter(|_| endings.is_some()).map(|drained| drained.as_secs_f64()),
+            drained_s: drained
+                .filter(|_| endings.is_some())
+                .map(|drained| rounded(drained.as_secs_f64())),
             ended: endings.map(|endings| endings.ended).unwrap_or_default(),
             acknowledged: percentiles(&record.acknowledged),
             outcome: percentiles(&record.outcome),
@@ -83,6 +86,6 @@ fn why(record: &Record) -> String {
 
 fn percentiles(latency: &Latency) -> Option<Percentiles> {
     let [p50, p90, p99, p999, max] = latency.at([50.0, 90.0, 99.0, 99.9, 100.0])?;
-    let mean = latency.mean()?;
+    let mean = rounded(latency.mean()?);
     Some(Percentiles { count: latency.len(), mean, p50, p90, p99, p999, max })
 }

@@ -49,7 +49,8 @@ impl Meters {
             tokio::time::sleep(left.min(LOOK_EVERY)).await;
             processes.look();
         }
-        let after = self.read_wal().await?;
+        // A server that has gone meanwhile takes its counters with it, but not the measurement.
+        let after = self.read_wal().await.ok().flatten();
         let wal = before.zip(after).map(|(before, after)| wal::between(before, after));
         Ok(Used { processes: processes.used(), wal })
     }

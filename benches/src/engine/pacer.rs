@@ -32,8 +32,10 @@ pub(crate) fn start(schedule: Schedule, began: Instant, gate: Arc<Notify>) -> io
                 }
                 thread::sleep(left.min(NAP_MAX));
             }
-            gate.notify_one();
+            // Read before the gate opens: who is let in then is at least whoever is due by now, so
+            // nobody is passed over here who still waits there.
             let now = began.elapsed();
+            gate.notify_one();
             while schedule.next_if(|due| *due <= now).is_some() {}
         }
     };

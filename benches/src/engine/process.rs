@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::engine::error::LoadError;
 use crate::engine::load::Watched;
+use crate::figures::rounded;
 use crate::measure::ProcessUse;
 
 /// The unit of times in /proc: 100 per second on every Linux that people run.
@@ -63,9 +64,9 @@ impl Meter {
     pub(crate) fn used(&self) -> Vec<ProcessUse> {
         let mut all: Vec<ProcessUse> = Vec::new();
         for (watched, (began, now, rss)) in self.watched.iter().zip(&self.used) {
-            let cpu_s = now.saturating_sub(*began).as_secs_f64();
+            let cpu_s = rounded(now.saturating_sub(*began).as_secs_f64());
             if let Some(used) = all.iter_mut().find(|used| used.name == watched.name) {
-                used.cpu_s += cpu_s;
+                used.cpu_s = rounded(used.cpu_s + cpu_s);
                 used.rss_bytes_max += rss;
             } else {
                 let name = watched.name.clone();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::engine::heard::Heard;
 use crate::engine::scenario::Expected;
 use crate::engine::turnstile::Arrival;
-use crate::figures::Counts;
+use crate::figures::{Counts, rounded};
 use crate::latency::Latency;
 use crate::measure::Tick;
 
@@ -151,7 +151,7 @@ impl Record {
     pub(crate) fn tick(&mut self, is_kept: bool, settled: Option<u64>, waiting: Option<u64>) {
         let tick = &mut self.tick;
         if is_kept {
-            let at_s = self.start.elapsed().as_secs_f64();
+            let at_s = rounded(self.start.elapsed().as_secs_f64());
             self.ticks.push(Tick {
                 at_s,
                 due: tick.due,

@@ -120,3 +120,43 @@ impl Line {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::scenario::Scenario;
+
+    use super::*;
+
+    /// Takes everything that comes in a run of a few milliseconds.
+    async fn take_all(rate: f64) -> (u64, u64) {
+        let arrivals = Arrivals::Open { rates: vec![(0.0, rate)], connections: 2 };
+        let duration = Duration::from_millis(4);
+        let load = Load {
+            duration,
+            warm_up: Duration::ZERO,
+            ..Load::new(Vec::new(), Scenario::Accept, arrivals)
+        };
+        let began = Instant::now();
+        let (turnstile, recorder) = (Turnstile::new(&load, began), Recorder::new(began, duration));
+        let take = async || {
+            let mut taken = 0;
+            while turnstile.next(&recorder).await.is_some() {
+                taken += 1;
+            }
+            taken
+        };
+        let (let_in, one, other) = tokio::join!(turnstile.let_in(&recorder), take(), take());
+        let_in.unwrap();
+        (one + other, recorder.record().due)
+    }
+
+    #[tokio::test]
+    async fn whoever_is_due_is_let_in_once_however_fast_they_come() {
+        for rate in [250.0, 10_000.0, 250_000.0] {
+            for _ in 0..100 {
+                let (taken, due) = take_all(rate).await;
+                assert_eq!((taken, due), ((rate / 250.0) as u64, taken));
+            }
+        }
+    }
+}

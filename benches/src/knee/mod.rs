@@ -4,8 +4,9 @@
 //!  judge  whether a step was sustained      table  for people
 //! ```
 //!
-//! A closed loop measures capacity first. Then open loops go up from 10 % of it, a tenth at a time,
-//! until two steps in a row are not sustained, and bisect the last gap. Near capacity a queue's length
+//! A closed loop measures capacity first. Then open loops go up from 10 % of it, a tenth at a time
+//! (and beyond it 10 % more each time, for it may have been a bad moment), until two steps in a row are
+//! not sustained, and bisect the last gap. Near capacity a queue's length
 //! depends on luck; that is why the latency to promise is the one at 80 % of the knee.
 
 mod judge;
@@ -16,13 +17,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::{Load, LoadError, measure};
-use crate::figures::sum;
+use crate::figures::{rounded, sum};
 use crate::measure::{Arrivals, Measurement};
 
 /// Steps per capacity.
 const STEPS: u32 = 10;
-/// An open loop may carry more than the closed one did, with few connections; but not thrice.
+/// An open loop may carry more than the closed one did; this ends at about seven times as much.
 const STEPS_MAX: u32 = 3 * STEPS;
+const BEYOND: f64 = 1.1;
 /// Halvings of the last gap: the knee is known to 10 % / 2³ of capacity.
 const HALVINGS: u32 = 3;
 /// Unsustained steps in a row after which it does not get better.
@@ -115,7 +117,7 @@ fn reached(closed: &Measurement, warm_up: Duration) -> f64 {
         Some(settled_per_s) if accepted_per_s > 0.0 => (settled_per_s / accepted_per_s).min(1.0),
         _ => 1.0,
     };
-    closed.answered_per_s * settled_share
+    rounded(closed.answered_per_s * settled_share)
 }
 
 struct Search<'a, W> {
@@ -127,9 +129,10 @@ struct Search<'a, W> {
 impl<W: FnMut(&Step)> Search<'_, W> {
     /// Up by `step` per second each time, until it does not get better.
     async fn climb(&mut self, step: f64) -> Result<(), LoadError> {
-        let mut unsustained = 0;
+        let (mut rate, mut unsustained) = (0.0, 0);
         for number in 1..=STEPS_MAX {
-            let taken = self.take(step * f64::from(number)).await?;
+            rate = if number <= STEPS { rate + step } else { rate * BEYOND };
+            let taken = self.take(rate).await?;
             unsustained = if taken.sustained { 0 } else { unsustained + 1 };
             self.steps.push(taken);
             if unsustained == UNSUSTAINED_MAX {
@@ -158,6 +161,7 @@ impl<W: FnMut(&Step)> Search<'_, W> {
     }
 
     async fn take(&mut self, rate: f64) -> Result<Step, LoadError> {
+        let rate = rounded(rate);
         let connections = self.plan.load.connections();
         let arrivals = Arrivals::Open { rates: vec![(0.0, rate)], connections };
         let measurement = measure(Load { arrivals, ..self.plan.load.clone() }).await?;

@@ -5,7 +5,7 @@ use std::fmt;
 use indicatif::HumanCount;
 
 use crate::knee::{Knee, Step};
-use crate::measure::{Measurement, Percentiles};
+use crate::measure::Percentiles;
 
 impl Step {
     /// The head of a table whose rows are steps.
@@ -45,8 +45,8 @@ impl fmt::Display for Knee {
             }
             None => writeln!(f, "no knee")?,
         }
-        if let Some(Step { measurement, .. }) = &self.promised {
-            write_promised(f, measurement)?;
+        if let Some(promised) = &self.promised {
+            write_promised(f, promised)?;
         }
         if self.problems.is_empty() {
             return write!(f, "\nOK: nothing lost at any rate");
@@ -56,6 +56,11 @@ impl fmt::Display for Knee {
     }
 }
 
-fn write_promised(f: &mut fmt::Formatter<'_>, measurement: &Measurement) -> fmt::Result {
-    writeln!(f, "\nat 80 % of the knee:\n\n{measurement}")
+fn write_promised(f: &mut fmt::Formatter<'_>, promised: &Step) -> fmt::Result {
+    writeln!(f, "\nat 80 % of the knee:\n\n{}", promised.measurement)?;
+    if promised.sustained {
+        return Ok(());
+    }
+    let why = promised.why.join(", ");
+    writeln!(f, "\nnot sustained this time ({why}): measure longer, or on a quieter machine")
 }
