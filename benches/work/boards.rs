@@ -53,13 +53,20 @@ pub(crate) fn outcomes_apply() -> Call {
     // When it is a batch's turn again, its orders have long left.
     let batches: Vec<Vec<Arc<Order>>> = (0..16).map(orders).collect();
     for batch in &batches {
-        board.apply(batch);
+        apply(&board, batch);
     }
     let mut turn = 0;
     Box::new(move || {
-        board.apply(black_box(&batches[turn % batches.len()]));
+        apply(&board, black_box(&batches[turn % batches.len()]));
         turn += 1;
     })
+}
+
+/// Generic functions are compiled where they are called: one place, so that what is around it does not
+/// change what is inlined.
+#[inline(never)]
+fn apply(board: &OutcomeBoard, batch: &[Arc<Order>]) {
+    board.apply(batch);
 }
 
 fn orders(batch: usize) -> Vec<Arc<Order>> {
