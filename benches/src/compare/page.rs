@@ -132,10 +132,10 @@ impl Page<'_> {
 
 const METHOD: &str = "<p>Requests are due at scheduled moments, and time counts from the moment at which \
     a request was due, not from when a connection was free for it: a shop that is slow does not make its \
-    own load lighter. The load generator ran on the same machine, and its processor time is left out of \
-    the cost. <em>Settled</em> purchases are in the ledger. <em>Refused</em> ones were told so; those with \
-    <em>no answer</em> failed or were never sent, because every connection was busy for too long. A \
-    difference of less than a tenth counts as none.</p>";
+    own load lighter. The load generator's own processor time is left out of the cost. \
+    <em>Settled</em> purchases are in the ledger. <em>Refused</em> ones were told so; those with <em>no \
+    answer</em> failed or were never sent, because every connection was busy for too long. A difference \
+    of less than a tenth counts as none.</p>";
 
 fn crowd(event: &Event) -> String {
     format!(
