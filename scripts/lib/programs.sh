@@ -9,6 +9,8 @@ STOP_WITHIN_S=15
 # In the order in which they were started: API_PIDS[0] listens at API_URLS[0].
 API_PIDS=() API_URLS=() WORKER_PIDS=()
 SERVICES_ARE_OURS=
+# How they go down at the end; a script whose services keep nothing adds --wipe.
+SERVICES_DOWN=(down)
 
 build_programs() {
     [[ -z $BIN ]] || return 0
@@ -112,7 +114,7 @@ stop_everything() {
     local status=$?
     trap - EXIT
     stop_programs
-    [[ -z $SERVICES_ARE_OURS ]] || "$REPO/scripts/services" down >&2 || true
+    [[ -z $SERVICES_ARE_OURS ]] || "$REPO/scripts/services" "${SERVICES_DOWN[@]}" >&2 || true
     ((status == 0)) || say "logs: $LOGS"
     exit "$status"
 }

@@ -1,9 +1,7 @@
 //! Which way for what, as this comparison found it. Every figure in a sentence is of its data.
 
-use super::comparison::{Comparison, Event, LoadPoint, Way, run_of};
-use super::figures::Figures;
-use crate::measure::Measurement;
-use crate::plot::{Unit, grouped, three_digits};
+use super::comparison::{Comparison, LoadPoint, Way};
+use super::matters;
 
 /// Whoever is better by less than this factor is not better: runs of the same differ by as much.
 const MATTERS: f64 = 1.1;
@@ -36,165 +34,21 @@ pub(crate) fn choices(comparison: &Comparison) -> Vec<Choice> {
     let moderate = load(&|one, other| distance(one).total_cmp(&distance(other)));
     let heaviest = load(&|one, other| other.offered_per_s.total_cmp(&one.offered_per_s));
     [
-        moderate.and_then(soon),
-        most(comparison),
-        heaviest.and_then(overload),
-        comparison.burst.as_ref().and_then(crowd_answer),
-        comparison.burst.as_ref().and_then(crowd_outcome),
-        comparison.stall.as_ref().and_then(stall),
-        moderate.and_then(cheap),
+        moderate.and_then(matters::soon),
+        matters::most(comparison),
+        heaviest.and_then(matters::overload),
+        comparison.burst.as_ref().and_then(matters::crowd_answer),
+        comparison.burst.as_ref().and_then(matters::crowd_outcome),
+        comparison.stall.as_ref().and_then(matters::stall),
+        moderate.and_then(matters::cheap),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-fn soon(load: &LoadPoint) -> Option<Choice> {
-    let [sync, asynchronous] = figures(load)?.map(|figures| figures.outcome);
-    let (sync, asynchronous) = (sync?, asynchronous?);
-    Some(Choice {
-        matter: "The outcome soon, at a moderate load",
-        better: less(sync.p99, asynchronous.p99),
-        because: format!(
-            "At {} purchases per second 99 of 100 buyers knew the outcome within {} synchronously and \
-             {} asynchronously, half of them within {} and {}",
-            per_s(load.offered_per_s),
-            ms(sync.p99),
-            ms(asynchronous.p99),
-            ms(sync.p50),
-            ms(asynchronous.p50)
-        ),
-    })
-}
-
-fn most(comparison: &Comparison) -> Option<Choice> {
-    let best = |way| {
-        let settled = comparison.loads.iter().filter_map(|load| {
-            run_of(&load.runs, way).and_then(|run| Figures::of(way, run).settled_per_s)
-        });
-        settled.reduce(f64::max)
-    };
-    let [sync, asynchronous] = Way::BOTH.map(best);
-    let (sync, asynchronous) = (sync?, asynchronous?);
-    Some(Choice {
-        matter: "As many purchases as possible",
-        better: more(sync, asynchronous),
-        because: format!(
-            "At its best load, the synchronous way settled {} purchases per second and the \
-             asynchronous way {}; their capacities are {} and {}",
-            per_s(sync),
-            per_s(asynchronous),
-            per_s(comparison.capacity_per_s(Way::Sync)),
-            per_s(comparison.capacity_per_s(Way::Async))
-        ),
-    })
-}
-
-fn overload(load: &LoadPoint) -> Option<Choice> {
-    let [sync, asynchronous] = figures(load)?;
-    let (sync_p99, async_p99) = (sync.acknowledged?.p99, asynchronous.acknowledged?.p99);
-    let (sync, asynchronous) = (served_percent(&sync), served_percent(&asynchronous));
-    Some(Choice {
-        matter: "An answer from an overloaded shop",
-        better: more(sync, asynchronous).or(less(sync_p99, async_p99)),
-        because: format!(
-            "Of {} requests per second {} were answered as asked synchronously (p99 {}) and {} \
-             asynchronously (p99 {})",
-            per_s(load.offered_per_s),
-            percent(sync),
-            ms(sync_p99),
-            percent(asynchronous),
-            ms(async_p99)
-        ),
-    })
-}
-
-fn crowd_answer(event: &Event) -> Option<Choice> {
-    let [sync, asynchronous] = both(event)?.map(|(way, run)| Figures::of(way, run));
-    let (sync_p99, async_p99) = (sync.acknowledged?.p99, asynchronous.acknowledged?.p99);
-    let (sync, asynchronous) = (served_percent(&sync), served_percent(&asynchronous));
-    Some(Choice {
-        matter: "An answer, when a crowd comes at once",
-        better: more(sync, asynchronous).or(less(sync_p99, async_p99)),
-        because: format!(
-            "When {} purchases per second came for {} s after {}, {} were answered as asked \
-             synchronously (p99 {}) and {} asynchronously (p99 {})",
-            per_s(event.peak_per_s),
-            seconds(event),
-            per_s(event.base_per_s),
-            percent(sync),
-            ms(sync_p99),
-            percent(asynchronous),
-            ms(async_p99)
-        ),
-    })
-}
-
-fn crowd_outcome(event: &Event) -> Option<Choice> {
-    let [sync, asynchronous] = both(event)?.map(|(way, run)| Figures::of(way, run).outcome);
-    let (sync, asynchronous) = (sync?, asynchronous?);
-    let queue = run_of(&event.runs, Way::Async)
-        .and_then(|run| run.ticks.iter().filter_map(|tick| tick.waiting).max())
-        .map_or(String::new(), |most| {
-            format!("; up to {} accepted purchases waited in the queue", per_s(most as f64))
-        });
-    Some(Choice {
-        matter: "The outcome, when a crowd comes at once",
-        better: less(sync.p99, asynchronous.p99),
-        because: format!(
-            "Of those who were answered then, 99 of 100 knew the outcome within {} synchronously and {} \
-             asynchronously{queue}",
-            ms(sync.p99),
-            ms(asynchronous.p99)
-        ),
-    })
-}
-
-fn stall(event: &Event) -> Option<Choice> {
-    let answered = both(event)?.map(|(_, run)| {
-        let during = run.ticks.iter().filter(|t| t.at_s > event.from_s && t.at_s <= event.to_s);
-        let (answered, due) =
-            during.fold((0, 0), |(answered, due), t| (answered + t.answered, due + t.due));
-        // Some of the answers are to those who were due before.
-        (due > 0).then(|| (100.0 * answered as f64 / due as f64).min(100.0))
-    });
-    let (sync, asynchronous) = (answered[0]?, answered[1]?);
-    Some(Choice {
-        matter: "A database that stands still",
-        better: more(sync, asynchronous),
-        because: format!(
-            "While the orders could not be written or read for {} s, there were answers for {} of what \
-             was asked synchronously and {} asynchronously",
-            seconds(event),
-            percent(sync),
-            percent(asynchronous)
-        ),
-    })
-}
-
-fn cheap(load: &LoadPoint) -> Option<Choice> {
-    let [sync, asynchronous] = figures(load)?.map(|figures| figures.cpu_s_per_1000);
-    let (sync, asynchronous) = (sync?, asynchronous?);
-    Some(Choice {
-        matter: "Little processor time",
-        better: less(sync, asynchronous),
-        because: format!(
-            "At {} purchases per second, 1,000 of them took {} s synchronously and {} s \
-             asynchronously, of all processes together",
-            per_s(load.offered_per_s),
-            three_digits(sync),
-            three_digits(asynchronous)
-        ),
-    })
-}
-
-/// As asked for, of all that were due.
-fn served_percent(figures: &Figures) -> f64 {
-    100.0 - figures.refused_percent - figures.unserved_percent
-}
-
 /// The way with the smaller figure, where the difference matters; given what stands for sync and async.
-fn less(sync: f64, asynchronous: f64) -> Option<Way> {
+pub(super) fn less(sync: f64, asynchronous: f64) -> Option<Way> {
     if sync * MATTERS < asynchronous {
         Some(Way::Sync)
     } else if asynchronous * MATTERS < sync {
@@ -205,41 +59,58 @@ fn less(sync: f64, asynchronous: f64) -> Option<Way> {
 }
 
 /// The way with the larger figure, where the difference matters.
-fn more(sync: f64, asynchronous: f64) -> Option<Way> {
+pub(super) fn more(sync: f64, asynchronous: f64) -> Option<Way> {
     less(asynchronous, sync)
-}
-
-fn figures(load: &LoadPoint) -> Option<[Figures; 2]> {
-    let [sync, asynchronous] =
-        Way::BOTH.map(|way| Some(Figures::of(way, run_of(&load.runs, way)?)));
-    Some([sync?, asynchronous?])
-}
-
-fn both(event: &Event) -> Option<[(Way, &Measurement); 2]> {
-    let [sync, asynchronous] = Way::BOTH.map(|way| Some((way, run_of(&event.runs, way)?)));
-    Some([sync?, asynchronous?])
 }
 
 fn smaller_capacity(comparison: &Comparison) -> f64 {
     comparison.capacities.iter().map(|one| one.per_s).fold(f64::INFINITY, f64::min)
 }
 
-fn per_s(rate: f64) -> String {
-    Unit::PerSecond.cell(rate)
-}
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic;
+    use super::*;
 
-fn ms(time: f64) -> String {
-    if time < 10_000.0 {
-        format!("{} ms", three_digits(time))
-    } else {
-        Unit::Milliseconds.tick(time)
+    fn about(comparison: &Comparison, matter: &str) -> Choice {
+        choices(comparison).into_iter().find(|choice| choice.matter.contains(matter)).unwrap()
     }
-}
 
-fn percent(share: f64) -> String {
-    format!("{} %", grouped(share, 1))
-}
+    #[test]
+    fn every_matter_that_was_measured_has_a_choice() {
+        let mut comparison = synthetic::comparison();
+        assert_eq!(choices(&comparison).len(), 7);
+        comparison.burst = None;
+        comparison.stall = None;
+        assert_eq!(choices(&comparison).len(), 4);
+        comparison.loads.clear();
+        assert_eq!(choices(&comparison), []);
+    }
 
-fn seconds(event: &Event) -> String {
-    grouped(event.to_s - event.from_s, 1)
+    #[test]
+    fn sentences_say_what_was_measured() {
+        let mut comparison = synthetic::comparison();
+        for (run, p99) in comparison.loads[1].runs.iter_mut().zip([17.31, 1_234.4]) {
+            let found = &mut run.measurement;
+            found.outcome = found.acknowledged;
+            found.acknowledged.as_mut().unwrap().p99 = p99;
+            found.outcome.as_mut().unwrap().p99 = p99;
+        }
+        let choice = about(&comparison, "moderate load");
+        assert_eq!(choice.better, Some(Way::Sync));
+        let wanted = "within 17.3 ms synchronously and 1,234 ms asynchronously";
+        assert!(choice.because.contains(wanted), "{}", choice.because);
+    }
+
+    #[test]
+    fn a_small_difference_is_none() {
+        assert_eq!(less(100.0, 109.0), None);
+        assert_eq!(less(100.0, 111.0), Some(Way::Sync));
+        assert_eq!(more(100.0, 111.0), Some(Way::Async));
+        let mut comparison = synthetic::comparison();
+        let same = comparison.loads[0].runs[1].measurement.clone();
+        let runs = comparison.loads.iter_mut().flat_map(|load| &mut load.runs);
+        runs.for_each(|run| run.measurement = same.clone());
+        assert_eq!(about(&comparison, "As many").word(), "either");
+    }
 }

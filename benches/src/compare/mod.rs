@@ -5,7 +5,7 @@
 //!  machine     on what it was measured          conduct   offering them to both ways
 //!  stall       a ledger that stands still       live      with the engine, to a running shop
 //!  figures     one run in a row of a table      timeline  one run over time
-//!  plots       over load     events over time   choose    which way for what
+//!  plots       over load     events over time   choose    which way for which matter
 //!  page        the HTML                         markdown  the table for a document
 //! ```
 //!
@@ -19,6 +19,7 @@ mod figures;
 mod live;
 mod machine;
 mod markdown;
+mod matters;
 mod page;
 mod plan;
 mod plots;

@@ -17,6 +17,8 @@ use crate::shop::purchases::{IDS_MAX, query};
 const IDS_PROBE: usize = 16;
 /// Between queries: what an outcome may be seen too late.
 const PAUSE: Duration = Duration::from_millis(5);
+/// When none of the oldest was decided for so long, others are asked for: stuck ones hide nobody.
+const STUCK: Duration = Duration::from_secs(1);
 
 /// A purchase that is followed.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,9 @@ pub(crate) async fn follow(
             decided.map(|purchase| purchase.tracking_id).collect::<HashSet<Uuid>>()
         });
         let decided = decided.await?.unwrap_or_default();
+        if decided.is_empty() && last_decided.elapsed() > STUCK {
+            waiting.rotate_left(ids.len());
+        }
         if !decided.is_empty() {
             last_decided = Instant::now();
             let mut record = recorder.record();

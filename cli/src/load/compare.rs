@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use loadgen::compare::{self, Comparison, Plan};
 use loadgen::measure::Arrivals;
-use loadgen::{Load, Scenario};
+use loadgen::{Follow, Load, Scenario};
 
 use super::options::{Process, seconds};
 
@@ -88,6 +88,8 @@ impl Compare {
             api_key: given(&self.api_key),
             processes: self.processes.iter().map(|process| process.0.clone()).collect(),
             postgres: given(&self.postgres),
+            // More than usual: the 99th percentile of a light load must not hang on a few.
+            follow: Follow::Sample { every: 16 },
             progress: true,
             ..Load::new(self.urls.clone(), Scenario::Settle, arrivals)
         };
