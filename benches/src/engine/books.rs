@@ -98,8 +98,11 @@ pub(crate) async fn disagreement(
     let mut shop = Shop::new(stage.targets.clone(), None);
     let give_up = Instant::now() + SHOWN_WITHIN;
     loop {
-        let stock = shop.stock(stage.product).await?;
-        let taken = (stock.taken() - stage.taken_before).max(0) as u64;
+        let mut taken = -stage.taken_before;
+        for &product in &stage.products {
+            taken += shop.stock(product).await?.taken();
+        }
+        let taken = taken.max(0) as u64;
         if (told..=told + in_doubt).contains(&taken) {
             return Ok(None);
         }

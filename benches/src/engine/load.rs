@@ -7,6 +7,8 @@ use crate::measure::Arrivals;
 
 /// More connections than this would run out of file descriptors or local ports.
 const CONNECTIONS_MAX: usize = 20_000;
+/// Each is looked at ten times a second.
+const PRODUCTS_MAX: u32 = 1_000;
 /// More than one core can send, so that a slip of the finger is noticed.
 const RATE_MAX: f64 = 1_000_000.0;
 /// A week; longer is a slip of the finger too.
@@ -26,7 +28,9 @@ pub struct Load {
     pub duration: Duration,
     /// Load before the measured time, which counts only for the books.
     pub warm_up: Duration,
-    /// Units of the product that is made for this run.
+    /// How many products are made for this run; arrivals are for each in turn.
+    pub products: u32,
+    /// Units of each of them.
     pub stock: i64,
     /// The operators' API key, for creating the product.
     pub api_key: Option<String>,
@@ -70,7 +74,7 @@ pub struct Watched {
 }
 
 impl Load {
-    /// A run with the usual options: keys, one in 64 purchases followed, ten million units.
+    /// A run with the usual options: keys, one in 64 purchases followed, one product of ten million units.
     pub fn new(urls: Vec<String>, scenario: Scenario, arrivals: Arrivals) -> Self {
         Self {
             urls,
@@ -78,6 +82,7 @@ impl Load {
             arrivals,
             duration: Duration::from_secs(20),
             warm_up: Duration::from_secs(3),
+            products: 1,
             stock: 10_000_000,
             api_key: None,
             keys: true,
@@ -111,6 +116,7 @@ impl Load {
                 self.duration > DURATION_MAX || self.warm_up > DURATION_MAX,
                 "--duration-s and --warm-up-s must be a week at most",
             ),
+            (!(1..=PRODUCTS_MAX).contains(&self.products), "--products must be 1 to 1000"),
             (self.stock < 1, "--stock must be at least 1"),
             (
                 !(1..=CONNECTIONS_MAX).contains(&self.connections()),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::client::{Answer, Broken, Line, Request};
 use crate::engine::scenario::Ask;
-use crate::engine::stage::Stage;
+use crate::engine::stage::{Stage, in_turn};
 
 /// A request without an answer after this time is taken for a broken connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,11 +32,11 @@ impl Buffers {
         number: u64,
     ) -> Result<Answer<'a>, Broken> {
         match ask {
-            Ask::Availability => get(line, &stage.availability).await,
-            Ask::Poll => {
-                let ids = &stage.purchases;
-                self.look_up(line, ids[number as usize % ids.len()]).await
+            Ask::Availability => {
+                let path: &String = in_turn(&stage.availabilities, number);
+                get(line, path).await
             }
+            Ask::Poll => self.look_up(line, *in_turn(&stage.purchases, number)).await,
             Ask::BuyAsync => self.buy(line, stage, "/api/v1/async/purchase", number).await,
             Ask::BuySync => self.buy(line, stage, "/api/v1/sync/purchase", number).await,
             Ask::Hold | Ask::HoldAsync => {
@@ -90,7 +90,8 @@ impl Buffers {
         let _ = write!(
             self.body,
             r#"{{"productId":{},"quantity":1,"userId":"{}"}}"#,
-            stage.product, self.user_id
+            in_turn(&stage.products, number),
+            self.user_id
         );
     }
 }

@@ -20,45 +20,57 @@ pub(crate) struct Stage {
     pub(crate) run: String,
     pub(crate) scenario: Scenario,
     pub(crate) keys: bool,
-    /// The product made for this run.
-    pub(crate) product: i64,
-    pub(crate) availability: String,
+    /// The products made for this run.
+    pub(crate) products: Vec<i64>,
+    /// Where the stock of each is shown.
+    pub(crate) availabilities: Vec<String>,
     /// Purchases that were decided beforehand.
     pub(crate) purchases: Vec<Uuid>,
-    /// Units taken beforehand.
+    /// Units taken beforehand, of all products.
     pub(crate) taken_before: i64,
 }
 
 impl Stage {
-    /// Makes a product, and what else the scenario needs; every instance shows it.
+    /// Makes the products, and what else the scenario needs; every instance shows it.
     pub(crate) async fn set(load: &Load) -> Result<Self, LoadError> {
         let targets = resolve(&load.urls).await?;
         let mut shop = Shop::new(targets.clone(), load.api_key.clone());
         let run = format!("{:08x}", rand::random::<u32>());
         let scenario = load.scenario;
         let stock = if scenario == Scenario::SoldOut { 1 } else { load.stock };
-        let product = shop.create_product(scenario.name(), &run, stock).await?;
-        shop.shown_everywhere(product, |shown| shown.available >= stock).await?;
-
-        let taken_before = match scenario {
+        let mut products = Vec::new();
+        for number in 0..load.products {
+            let name = format!("{run}-{number}");
+            products.push(shop.create_product(scenario.name(), &name, stock).await?);
+        }
+        // How many of each product are bought beforehand.
+        let bought = match scenario {
             Scenario::SoldOut => 1,
             _ if scenario.polls() => PURCHASES.min(stock),
             _ => 0,
         };
         let mut purchases = Vec::new();
-        for number in 0..taken_before {
-            purchases.push(shop.buy(product, &format!("ld-{run}-before-{number}")).await?);
+        for &product in &products {
+            shop.shown_everywhere(product, |shown| shown.available >= stock).await?;
+            for number in 0..bought {
+                purchases.push(shop.buy(product, &format!("ld-{run}-before-{number}")).await?);
+            }
+            shop.shown_everywhere(product, |shown| shown.taken() >= bought).await?;
         }
-        shop.shown_everywhere(product, |shown| shown.taken() >= taken_before).await?;
         Ok(Self {
             targets,
             run,
             scenario,
             keys: load.keys,
-            product,
-            availability: availability(product),
+            availabilities: products.iter().copied().map(availability).collect(),
+            taken_before: bought * i64::from(load.products),
+            products,
             purchases,
-            taken_before,
         })
     }
+}
+
+/// What arrival `number` is for: all take turns.
+pub(crate) fn in_turn<T>(of: &[T], number: u64) -> &T {
+    &of[number as usize % of.len()]
 }

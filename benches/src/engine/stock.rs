@@ -1,4 +1,4 @@
-//! How much of the product is settled, watched through the API.
+//! How much of the products is settled, watched through the API.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -85,17 +85,24 @@ pub(crate) async fn watch(
     let mut line = Line::new(stage.targets.clone(), 0);
     let mut pace = interval(EVERY);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let path = &stage.availability;
-    let request = Request { method: "GET", path, headers: &[], body: b"" };
     while over.run_until_cancelled(pace.tick()).await.is_some() {
         let accepted = recorder.record().accepted_ever;
-        match line.call(&request, PATIENCE).await {
-            Ok(answer) => {
-                if let Ok(stock) = serde_json::from_slice::<Stock>(answer.body) {
-                    watch.saw((stock.taken() - stage.taken_before).max(0) as u64, accepted);
-                }
-            }
-            Err(_) => line.back_off().await,
+        if let Some(taken) = look(&stage, &mut line).await {
+            watch.saw((taken - stage.taken_before).max(0) as u64, accepted);
         }
     }
+}
+
+/// Units taken of all products; `None` if one of them was not shown.
+async fn look(stage: &Stage, line: &mut Line) -> Option<i64> {
+    let mut taken = 0;
+    for path in &stage.availabilities {
+        let request = Request { method: "GET", path, headers: &[], body: b"" };
+        let Ok(answer) = line.call(&request, PATIENCE).await else {
+            line.back_off().await;
+            return None;
+        };
+        taken += serde_json::from_slice::<Stock>(answer.body).ok()?.taken();
+    }
+    Some(taken)
 }

@@ -52,7 +52,10 @@ pub(super) struct Options {
     /// Seconds under load before the measured time
     #[arg(long, value_name = "S", default_value_t = 3.0)]
     warm_up_s: f64,
-    /// Units of the product that is made for each run
+    /// Products made for each run; arrivals are for each in turn
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    products: u32,
+    /// Units of each product that is made for each run
     #[arg(long, default_value_t = 10_000_000)]
     stock: i64,
     /// The operators' API key
@@ -117,6 +120,7 @@ impl Options {
         Ok(Load {
             duration: seconds("--duration-s", duration_s)?,
             warm_up: seconds("--warm-up-s", self.warm_up_s)?,
+            products: self.products,
             stock: self.stock,
             api_key: given(&self.api_key),
             keys: !self.no_keys,
