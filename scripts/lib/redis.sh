@@ -24,7 +24,7 @@ dir "$FOLDER/redis"
 databases 1024
 save ""
 appendonly no
-maxmemory 512mb
+maxmemory 2gb
 maxmemory-policy volatile-ttl
 CONF
 }

@@ -13,8 +13,9 @@ use super::ground::{Ground, Pace};
 use super::queue::Queue;
 
 /// Purchases in a message: alone, and up to `admit.batch_max`.
-const BATCHES: [usize; 4] = [1, 16, 64, 256];
-/// Messages published and not yet confirmed, as `admit.rounds` has it.
+const BATCHES: [usize; 5] = [1, 16, 64, 256, 512];
+/// Messages published and not yet confirmed: more than `admit.rounds`, so that it is the broker that
+/// limits, and not the way to it.
 const IN_FLIGHT: usize = 4;
 /// A purchase as it stands in an envelope: 196 bytes.
 const PURCHASE: &str = r#"{"id":"019a9d2e-3c00-8000-8000-9f0c6a1b2c3d","terms":{"productId":1,"userId":"st-0a1b2c3d-12345","quantity":1,"unitPrice":{"minor":99999,"currency":"USD"}},"kind":"buy","acceptedAt":1700000000000}"#;

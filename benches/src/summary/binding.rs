@@ -70,12 +70,12 @@ impl Part {
 fn parts(scenario: &str) -> &'static [Part] {
     match scenario {
         "accept" => &[Part::Post, Part::Confirm],
-        "settle" | "settle-polling" | "holds-async" => {
+        "settle" | "settle-no-keys" | "settle-polling" | "holds-async" => {
             &[Part::Post, Part::Deliver, Part::Claim, Part::Insert]
         }
         "sync" | "holds" => &[Part::Post, Part::Claim, Part::Insert],
-        "sold-out" => &[Part::Post],
-        "reads" => &[Part::Get],
+        "sold-out" | "sold-out-keyed" => &[Part::Post],
+        "reads" | "availability" | "polls" => &[Part::Get],
         _ => &[],
     }
 }
