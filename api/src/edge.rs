@@ -2,24 +2,20 @@
 //! and the writing of problem documents. One layer, since each costs an allocation per request.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use tokio::time::error::Elapsed;
 use tracing::{debug, error};
 
 use crate::meter::Meter;
 use crate::problem::{Kind, Problem, kind};
-use crate::request_id::RequestId;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::within::within;
 
 /// What the edge needs to know.
 pub struct Edge {
@@ -56,16 +52,6 @@ pub async fn edge(State(edge): State<Arc<Edge>>, request: Request, next: Next) -
     let route = route.as_ref().map(MatchedPath::as_str);
     edge.meter.record(route, &method, response.status(), started.elapsed());
     response
-}
-
-/// Runs `work` for `limit` at most. Most requests are answered at the first try, refusals and reads
-/// among them: the timer, large as it is, is made only for those that wait.
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let mut work = pin!(work);
-    match futures::poll!(&mut work) {
-        Poll::Ready(done) => Ok(done),
-        Poll::Pending => Box::pin(tokio::time::timeout(limit, work)).await,
-    }
 }
 
 /// The problem document of a failure. Answers that bring their own JSON (readiness) keep it.

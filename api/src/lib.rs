@@ -33,5 +33,6 @@ pub mod state;
 mod throttle;
 pub mod views;
 pub mod webhook;
+mod within;
 
 pub use run::run;

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 const BYTES_MAX: usize = 128;
+/// Where it stands in requests and answers.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names one request in answers and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub struct RequestId(HeaderValue);
 impl RequestId {
     /// The ID of the request with these headers.
     pub fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get("x-request-id").filter(|value| is_sane(value.as_bytes()));
+        let given = headers.get(X_REQUEST_ID).filter(|value| is_sane(value.as_bytes()));
         given.cloned().map_or_else(Self::next, Self)
     }
 

@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 
 use crate::problem::{Faults, Problem, kind};
 use crate::state::Shared;
+use crate::within::within;
 
 /// A body that is too large is still read up to this size: a client that is cut off while it sends
 /// may never see the answer (RFC 9112, section 9.6).
@@ -64,7 +65,7 @@ async fn text(request: Request, app: &Shared, times: usize) -> Result<String, Pr
     let (max, patience) = (app.http.body_bytes_max * times, app.http.body_timeout);
     // A client that waits for "100 Continue" sends nothing that it would have to be read out of.
     let drain = !request.headers().contains_key(header::EXPECT);
-    let bytes = tokio::time::timeout(patience, bytes(request.into_body(), max, drain))
+    let bytes = within(patience, bytes(request.into_body(), max, drain))
         .await
         .map_err(|_| Problem::plain(kind::REQUEST_TIMEOUT))??;
     String::from_utf8(bytes.into()).map_err(|_| Faults::one("body", "must be UTF-8").into())

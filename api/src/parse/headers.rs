@@ -2,33 +2,40 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::header::GetAll;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use shared::domain::{IdempotencyKey, UserId};
 use shared::telemetry::is_traceparent;
 
 use super::WAIT_S_MAX;
 use crate::problem::Faults;
 
+// Names of ours are checked once, not with every request.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
 /// The client's key for this attempt to buy.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Faults> {
-    text(headers, "Idempotency-Key", |text| IdempotencyKey::parse(text))
+    text(&headers.get_all(IDEMPOTENCY_KEY), "Idempotency-Key", |text| IdempotencyKey::parse(text))
 }
 
 /// The buyer, where a header names them.
 pub(super) fn user_id(headers: &HeaderMap) -> Result<Option<UserId>, Faults> {
-    text(headers, "X-User-Id", |text| UserId::parse(text))
+    text(&headers.get_all(X_USER_ID), "X-User-Id", |text| UserId::parse(text))
 }
 
 /// The client's trace. One that cannot be read is as good as none (W3C Trace Context, 3.2.2).
 pub(super) fn traceparent(headers: &HeaderMap) -> Option<Box<str>> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
+    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
     is_traceparent(text).then(|| text.into())
 }
 
 /// How long the client would have the answer held back (RFC 7240, section 4.3), cut to
 /// [`WAIT_S_MAX`]. What cannot be read is no preference (section 2).
 pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
-    headers.get_all("prefer").iter().find_map(|value| {
+    headers.get_all(PREFER).iter().find_map(|value| {
         value.to_str().ok()?.split(',').find_map(|preference| {
             let (name, value) = preference.split(';').next()?.split_once('=')?;
             if !name.trim().eq_ignore_ascii_case("wait") {
@@ -41,7 +48,7 @@ pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
 
 /// The client would rather have a 202 (RFC 7240, section 4.1).
 pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
-    headers.get_all("prefer").iter().any(|value| {
+    headers.get_all(PREFER).iter().any(|value| {
         let preferences = value.to_str().unwrap_or_default().split(',');
         preferences
             .filter_map(|preference| preference.split(';').next())
@@ -57,11 +64,11 @@ pub(super) fn wait_of(text: &str) -> Option<Duration> {
 }
 
 fn text<T, E: std::fmt::Display>(
-    headers: &HeaderMap,
+    values: &GetAll<'_, HeaderValue>,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Option<T>, Faults> {
-    let mut values = headers.get_all(name).iter();
+    let mut values = values.iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(Faults::one(name, "is given more than once"));

@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::kind::Kind;
+use crate::views::Object;
+
+/// Room for a document without details.
+const BYTES_USUAL: usize = 384;
 
 /// A problem on its way to the client. As a response it is only a status; [`crate::edge`], which
 /// knows the path, writes the document. (Boxed: results that nearly always succeed stay small.)
@@ -94,16 +98,15 @@ impl Problem {
     /// `Allow`) stay.
     pub fn render(self, instance: &str, mut headers: HeaderMap) -> Response {
         let Contents { kind, detail, details, retry_after_s, header } = *self.0;
-        let document = ProblemDocument {
-            r#type: format!("/docs#{}", kind.code),
-            title: kind.title,
-            status: kind.status.as_u16(),
-            detail,
-            instance: instance.to_owned(),
-            code: kind.code,
-            details,
-        };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let body = Object::of(BYTES_USUAL)
+            .plain("type", format_args!("/docs#{}", kind.code))
+            .text("title", kind.title)
+            .integer("status", kind.status.as_u16().into())
+            .text("detail", &detail)
+            .text("instance", instance)
+            .word("code", kind.code)
+            .value("details", &details)
+            .end();
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem_json);
         headers.remove(header::CONTENT_LENGTH);
@@ -122,5 +125,31 @@ impl IntoResponse for Problem {
         let mut response = self.0.kind.status.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::problem::kind;
+
+    #[tokio::test]
+    async fn the_document_is_what_its_type_says() {
+        let problem = Problem::new(kind::INVALID_REQUEST, "a \"b\"").with("faults", vec![1, 2]);
+        let documented = ProblemDocument {
+            r#type: "/docs#INVALID_REQUEST".into(),
+            title: kind::INVALID_REQUEST.title,
+            status: 400,
+            detail: "a \"b\"".into(),
+            instance: "/a?\"\\".into(),
+            code: "INVALID_REQUEST",
+            details: problem.0.details.clone(),
+        };
+        let rendered = problem.render("/a?\"\\", HeaderMap::new()).into_body();
+        let rendered = rendered.collect().await.unwrap().to_bytes();
+        let expected = serde_json::to_string(&documented).unwrap();
+        assert_eq!(String::from_utf8(rendered.into()).unwrap(), expected);
     }
 }

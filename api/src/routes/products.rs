@@ -85,9 +85,9 @@ pub async fn show(
 pub async fn availability(
     State(app): State<Shared>,
     ProductPath(product): ProductPath,
-) -> Result<Json<Availability>, Problem> {
+) -> Result<Availability, Problem> {
     let product = app.product(&product).await?;
-    availability_of(&app, &product).await.map(Json)
+    availability_of(&app, &product).await
 }
 
 /// A product as it is shown right now.

@@ -1,12 +1,11 @@
 //! The answer to an accepted purchase.
 
-use std::io::Write as _;
-
 use serde::Serialize;
 use shared::domain::{ProductId, Quantity, Status, Terms, Timestamp, TrackingId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::json::Object;
 use super::schema;
 use super::text::{Moment, PurchasePath};
 
@@ -77,48 +76,25 @@ impl Accepted {
         }
     }
 
-    /// The body as serde would write it, at a fifth of the cost: most of it is always the same, and of
-    /// the rest only the buyer's name can contain what has to be escaped.
+    /// The body as serde would write it.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(BYTES_USUAL);
         let mut id = Uuid::encode_buffer();
-        out.extend_from_slice(br#"{"accepted":"#);
-        out.extend_from_slice(if self.accepted { b"true" } else { b"false" });
-        text(&mut out, "trackingId", self.tracking_id.0.as_hyphenated().encode_lower(&mut id));
-        text(&mut out, "status", self.status.as_str());
-        number(&mut out, "productId", self.product_id.map(|id| id.0));
-        number(&mut out, "quantity", self.quantity.map(|quantity| quantity.units().into()));
-        out.extend_from_slice(br#","userId":"#);
-        // Writing into memory has no way to fail.
-        let _ = serde_json::to_writer(&mut out, &self.user_id);
-        text(&mut out, "message", self.message);
-        out.extend_from_slice(br#","acceptedAt":""#);
-        let _ = write!(out, "{}", self.accepted_at.0);
-        out.extend_from_slice(br#"","links":{"self":""#);
-        out.extend_from_slice(self.links.this.as_str().as_bytes());
-        out.push(b'"');
-        text(&mut out, "events", self.links.events.as_str());
-        out.extend_from_slice(b"}}");
-        out
+        Object::of(BYTES_USUAL)
+            .flag("accepted", self.accepted)
+            .word("trackingId", self.tracking_id.0.as_hyphenated().encode_lower(&mut id))
+            .word("status", self.status.as_str())
+            .value("productId", &self.product_id)
+            .value("quantity", &self.quantity)
+            .value("userId", &self.user_id)
+            .word("message", self.message)
+            .plain("acceptedAt", self.accepted_at.0)
+            .object("links", |links| {
+                links
+                    .word("self", self.links.this.as_str())
+                    .word("events", self.links.events.as_str())
+            })
+            .end()
     }
-}
-
-/// A member whose text needs no escaping.
-fn text(out: &mut Vec<u8>, name: &str, value: &str) {
-    for part in [",\"", name, "\":\"", value, "\""] {
-        out.extend_from_slice(part.as_bytes());
-    }
-}
-
-fn number(out: &mut Vec<u8>, name: &str, value: Option<i64>) {
-    for part in [",\"", name, "\":"] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    // Writing into memory has no way to fail.
-    let _ = match value {
-        Some(value) => write!(out, "{value}"),
-        None => write!(out, "null"),
-    };
 }
 
 #[cfg(test)]

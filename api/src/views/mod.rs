@@ -1,6 +1,7 @@
 //! What clients are shown: every response body, with its schema.
 
 mod accepted;
+mod json;
 mod operations;
 mod order;
 mod product;
@@ -10,6 +11,7 @@ mod schema;
 mod text;
 
 pub use accepted::Accepted;
+pub(crate) use json::Object;
 pub use operations::{Alive, Audit, QueueView};
 pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};

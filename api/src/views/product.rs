@@ -1,11 +1,17 @@
 //! Products and their stock as clients are shown them.
 
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::domain::{Catalogue, Currency, Money, Product, ProductId, Sku, Timestamp};
 use utoipa::ToSchema;
 
+use super::json::Object;
 use super::text::{Decimal, Moment};
 use crate::levels::Seen;
+
+/// Room for the body of a product with a name and a short description.
+const BYTES_USUAL: usize = 768;
 
 /// What can be had of a product right now.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,6 +97,39 @@ impl Availability {
             version: seen.level.version,
             as_of: Moment(seen.as_of),
         }
+    }
+}
+
+impl Availability {
+    /// The body as serde would write it.
+    pub fn to_json(&self) -> Vec<u8> {
+        Object::of(BYTES_USUAL)
+            .integer("productId", self.product_id.0)
+            .word("skuId", self.sku_id.as_str())
+            .text("name", &self.name)
+            .text("description", &self.description)
+            .text("category", &self.category)
+            .plain("basePrice", self.base_price.0)
+            .value("flashSalePrice", &self.flash_sale_price)
+            .value("discountPercentage", &self.discount_percentage)
+            .word("currency", self.currency.code())
+            .integer("availableCount", self.available_count)
+            .integer("reservedCount", self.reserved_count)
+            .integer("soldCount", self.sold_count)
+            .integer("totalInventory", self.total_inventory)
+            .flag("isAvailable", self.is_available)
+            .flag("isActive", self.is_active)
+            .value("imageUrl", &self.image_url)
+            .integer("version", self.version)
+            .plain("asOf", self.as_of.0)
+            .end()
+    }
+}
+
+impl IntoResponse for Availability {
+    fn into_response(self) -> Response {
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        ([json], self.to_json()).into_response()
     }
 }
 
@@ -186,19 +225,35 @@ mod tests {
 
     use super::*;
 
+    fn seen() -> Seen {
+        let counts = Counts { total: 10, reserved: 1, sold: 2 };
+        let level = StockLevel { product_id: ProductId(1), counts, version: 3, sale: None };
+        Seen { level, as_of: Timestamp::from_millis(150) }
+    }
+
+    #[test]
+    fn the_body_is_what_serde_would_write() {
+        let catalogue = Catalogue::new(1, vec![product(1)], vec![sale(7, 1, 100, 200)]);
+        let named = Product {
+            name: "27\" \\ monitor\n".into(),
+            description: "Zoë's \u{7}".into(),
+            image_url: Some("https://example.com/\"".into()),
+            ..product(1)
+        };
+        for (product, now) in [(product(1), 150), (product(1), 200), (named, 150)] {
+            let now = Timestamp::from_millis(now);
+            let availability = Availability::new(&catalogue, &product, seen(), now);
+            let written = String::from_utf8(availability.to_json()).unwrap();
+            assert_eq!(written, serde_json::to_string(&availability).unwrap());
+        }
+    }
+
     #[test]
     fn the_price_of_an_open_sale_is_shown_with_its_discount() {
         let catalogue = Catalogue::new(1, vec![product(1)], vec![sale(7, 1, 100, 200)]);
-        let level = StockLevel {
-            product_id: ProductId(1),
-            counts: Counts { total: 10, reserved: 1, sold: 2 },
-            version: 3,
-            sale: None,
-        };
-        let seen = Seen { level, as_of: Timestamp::from_millis(150) };
         let at = |ms| {
             let now = Timestamp::from_millis(ms);
-            serde_json::to_value(Availability::new(&catalogue, &product(1), seen, now)).unwrap()
+            serde_json::to_value(Availability::new(&catalogue, &product(1), seen(), now)).unwrap()
         };
         let open = at(150);
         assert_eq!(open["flashSalePrice"], "499.99");

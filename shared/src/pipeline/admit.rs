@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::counter;
+use metrics::{Counter, counter};
 use tracing::debug;
 
 use super::group_commit::{Bounds, GroupCommit, LineError};
@@ -113,6 +113,8 @@ pub struct Admitter {
     publishing: GroupCommit<Purchase, Result<(), QueueError>>,
     timeout: Duration,
     hold_seconds: u32,
+    /// By reason, in the order of their declaration.
+    refusals: Arc<[Counter]>,
 }
 
 /// What an admitter works with.
@@ -149,6 +151,7 @@ impl Admitter {
             queue: parts.queue,
             timeout,
             hold_seconds: parts.hold_seconds,
+            refusals: Reason::ALL.iter().map(|&reason| refusals(reason)).collect(),
         }
     }
 
@@ -164,8 +167,9 @@ impl Admitter {
         if let Some(original) = self.earlier(&request).await? {
             return Ok(original);
         }
-        let reason = refused.as_str();
-        counter!("doorbuster_edge_refusals_total", "reason" => reason).increment(1);
+        if let Some(counter) = self.refusals.get(refused as usize) {
+            counter.increment(1);
+        }
         Err(AdmitError::Refused(refused))
     }
 
@@ -304,6 +308,10 @@ impl Admitter {
             None => Ok(None),
         }
     }
+}
+
+fn refusals(reason: Reason) -> Counter {
+    counter!("doorbuster_edge_refusals_total", "reason" => reason.as_str())
 }
 
 fn fingerprint(request: &Request, product_id: ProductId) -> Fingerprint {
