@@ -100,7 +100,7 @@ impl Problem {
         let Contents { kind, detail, details, retry_after_s, header } = *self.0;
         let body = Object::of(BYTES_USUAL)
             .plain("type", format_args!("/docs#{}", kind.code))
-            .text("title", kind.title)
+            .word("title", kind.title)
             .integer("status", kind.status.as_u16().into())
             .text("detail", &detail)
             .text("instance", instance)

@@ -9,6 +9,9 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+/// For what stands around a name, and a short value.
+const ROOM: usize = 32;
+
 /// An object being written.
 #[derive(Debug)]
 pub(crate) struct Object(Vec<u8>);
@@ -46,10 +49,9 @@ impl Object {
     }
 
     /// An integer.
-    pub(crate) fn integer(mut self, name: &str, number: i64) -> Self {
-        self.name(name);
-        let _ = write!(self.0, "{number}");
-        self
+    pub(crate) fn integer(self, name: &str, number: i64) -> Self {
+        // Several times as fast as a formatter.
+        self.value(name, &number)
     }
 
     /// True or false.
@@ -82,6 +84,7 @@ impl Object {
     }
 
     fn name(&mut self, name: &str) {
+        self.0.reserve(name.len() + ROOM);
         if self.0.last() != Some(&b'{') {
             self.0.push(b',');
         }

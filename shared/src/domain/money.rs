@@ -73,6 +73,9 @@ impl fmt::Debug for Currency {
     }
 }
 
+/// Digits of the longest amount.
+const DIGITS_MAX: usize = 20;
+
 /// An amount of money. `Display` gives the decimal text (`999.99`), without the currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
@@ -117,14 +120,23 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exponent = self.currency.exponent();
-        let unit = 10_i64.pow(exponent);
-        let (whole, rest) = (self.minor / unit, self.minor % unit);
-        if exponent == 0 {
-            write!(f, "{whole}")
-        } else {
-            write!(f, "{whole}.{rest:0width$}", width = exponent as usize)
+        // Digit by digit from the right: on the way of every purchase, and several times as fast as
+        // two formatted numbers.
+        let mut digits = [b'0'; DIGITS_MAX + 1];
+        let (mut at, mut rest, decimals) =
+            (digits.len(), self.minor.unsigned_abs(), self.currency.exponent() as usize);
+        let mut written = 0;
+        while rest > 0 || written <= decimals {
+            if written == decimals && decimals > 0 {
+                at -= 1;
+                digits[at] = b'.';
+            }
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            written += 1;
         }
+        f.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default())
     }
 }
 
