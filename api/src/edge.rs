@@ -1,15 +1,16 @@
 //! What surrounds every handler: the request's ID, its time limit, a net under panics, metrics,
-//! and the writing of problem documents. One layer, since each costs an allocation per request.
+//! and the writing of problem documents. It stands around the router and not in it: as a layer it
+//! would be copied and boxed with every request.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use tower::Service;
 use tracing::{debug, error};
 
 use crate::meter::Meter;
@@ -17,41 +18,45 @@ use crate::problem::{Kind, Problem, kind};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::within::within;
 
-/// What the edge needs to know.
+/// The routes and what surrounds them.
 pub struct Edge {
+    /// Handlers by path and method.
+    pub routes: Router,
     /// Counts and measures.
     pub meter: Meter,
     /// A request that takes longer is answered 503.
     pub timeout: Duration,
 }
 
-/// Answers one request.
-pub async fn edge(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = RequestId::of(request.headers());
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let route = request.extensions().get::<MatchedPath>().cloned();
+impl Edge {
+    /// Answers one request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let id = RequestId::of(request.headers());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
 
-    let handled = within(edge.timeout, next.run(request));
-    let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),
-        Err(panic) => {
-            error!(%id, %method, path = uri.path(), panic = text(&panic), "a handler panicked");
-            Problem::plain(kind::INTERNAL).into_response()
+        let handled = within(self.timeout, self.routes.clone().call(request));
+        let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(_)) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),
+            Err(panic) => {
+                let panic = text(&panic);
+                error!(%id, %method, path = uri.path(), panic, "a handler panicked");
+                Problem::plain(kind::INTERNAL).into_response()
+            }
+        };
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = document(response, uri.path());
+            debug!(%id, %method, path = uri.path(), status = %response.status(), "not done");
         }
-    };
-    if response.status().is_client_error() || response.status().is_server_error() {
-        response = document(response, uri.path());
-        debug!(%id, %method, path = uri.path(), status = %response.status(), "not done");
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, id.into());
+        // Stock and outcomes change by the millisecond: nobody may keep an answer.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        self.meter.record(uri.path(), &method, response.status(), started.elapsed());
+        response
     }
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, id.into());
-    // Stock and outcomes change by the millisecond: nobody may keep an answer.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let route = route.as_ref().map(MatchedPath::as_str);
-    edge.meter.record(route, &method, response.status(), started.elapsed());
-    response
 }
 
 /// The problem document of a failure. Answers that bring their own JSON (readiness) keep it.
@@ -80,20 +85,18 @@ fn text(panic: &(dyn std::any::Any + Send)) -> &str {
 mod tests {
     use axum::body::Body;
     use axum::routing::get;
-    use axum::{Router, middleware};
     use http_body_util::BodyExt;
-    use tower::ServiceExt;
 
     use super::*;
 
     async fn ask(path: &str) -> (u16, serde_json::Value) {
-        let edge = Arc::new(Edge { meter: Meter::new([]), timeout: Duration::from_millis(50) });
-        let router = Router::new()
+        let routes = Router::new()
             .route("/panic", get(async || panic!("a defect") as ()))
-            .route("/late", get(std::future::pending::<()>))
-            .layer(middleware::from_fn_with_state(edge, super::edge));
+            .route("/late", get(std::future::pending::<()>));
+        let timeout = Duration::from_millis(50);
+        let edge = Edge { routes, meter: Meter::new([]), timeout };
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = router.oneshot(request).await.unwrap();
+        let response = edge.answer(request).await;
         assert!(response.headers().contains_key(X_REQUEST_ID));
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -1,8 +1,5 @@
 //! Every route on one screen.
 
-use std::sync::Arc;
-
-use axum::{Router, middleware};
 use shared::domain::Reason;
 use tracing::error;
 use utoipa::OpenApi;
@@ -10,7 +7,7 @@ use utoipa::openapi::extensions::Extensions;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::edge::{Edge, edge};
+use crate::edge::Edge;
 use crate::meter::Meter;
 use crate::problem::{Kind, kind};
 use crate::routes::{
@@ -20,7 +17,7 @@ use crate::routes::{
 use crate::state::Shared;
 
 /// The routes over `app`. What is not listed here is neither served nor documented.
-pub fn router(app: Shared) -> Router {
+pub fn router(app: Shared) -> Edge {
     let (routes, mut openapi) = OpenApiRouter::with_openapi(docs::Contract::openapi())
         // Purchases
         .routes(routes!(async_purchase::submit))
@@ -64,8 +61,8 @@ pub fn router(app: Shared) -> Router {
         Err(error) => error!(%error, "the OpenAPI document cannot be written"),
     }
     let meter = Meter::new(openapi.paths.paths.keys());
-    let around = Arc::new(Edge { meter, timeout: app.http.request_timeout });
-    routes.with_state(app).layer(middleware::from_fn_with_state(around, edge))
+    let timeout = app.http.request_timeout;
+    Edge { routes: routes.with_state(app), meter, timeout }
 }
 
 /// All codes with status and title, for the page and for clients that generate their own list.

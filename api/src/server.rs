@@ -7,22 +7,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use metrics::gauge;
 use shared::config::Http;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::{Service, ServiceExt};
 use tracing::{debug, info, warn};
+
+use crate::edge::Edge;
 
 /// Memory for the headers of one connection; more are answered 431. Bounds what 20,000 connections
 /// can cost.
@@ -30,13 +29,9 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Pause after the system could not give us a connection, such as when it is out of files.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `draining`; then open requests get `http.shutdown_timeout` to finish.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    http: &Http,
-    draining: CancellationToken,
-) {
+/// Serves `edge` until `draining`; then open requests get `http.shutdown_timeout` to finish.
+pub async fn serve(listener: TcpListener, edge: Edge, http: &Http, draining: CancellationToken) {
+    let edge = Arc::new(edge);
     let permits = Arc::new(Semaphore::new(http.connections_max.get()));
     let open = TaskTracker::new();
     // Ends what is still open when the time for draining is up.
@@ -45,13 +40,14 @@ pub async fn serve(
     while let Some((permit, accepted)) = next(&listener, &permits, &ends.draining).await {
         match accepted {
             Ok((stream, _)) => {
-                let serving = connection(stream, router.clone(), http.header_timeout, ends.clone());
+                let serving =
+                    connection(stream, Arc::clone(&edge), http.header_timeout, ends.clone());
                 open.spawn(held(permit, serving));
             }
             Err(error) => pause(&error).await,
         }
     }
-    drop((listener, router));
+    drop((listener, edge));
     open.close();
     info!(connections = open.len(), "no new connections; finishing open requests");
     if tokio::time::timeout(http.shutdown_timeout, open.wait()).await.is_err() {
@@ -93,7 +89,11 @@ async fn held(permit: OwnedSemaphorePermit, serving: impl Future<Output = ()>) {
     drop(permit);
 }
 
-async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, ends: Ends) {
+async fn connection(stream: TcpStream, edge: Arc<Edge>, header_timeout: Duration, ends: Ends) {
+    let answers = service_fn(move |request: Request<Incoming>| {
+        let edge = Arc::clone(&edge);
+        async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await) }
+    });
     // Answers are small and go out at once.
     let _ = stream.set_nodelay(true);
     let serving = http1::Builder::new()
@@ -101,7 +101,7 @@ async fn connection(stream: TcpStream, router: Router, header_timeout: Duration,
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service(router)))
+        .serve_connection(TokioIo::new(stream), answers)
         .with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
@@ -117,13 +117,6 @@ async fn connection(stream: TcpStream, router: Router, header_timeout: Duration,
     if let Err(error) = served {
         debug!(%error, "a connection ended badly");
     }
-}
-
-fn service(
-    router: Router,
-) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
-{
-    router.map_request(|request: Request<Incoming>| request.map(Body::new))
 }
 
 /// A client that went away costs nothing; a system out of files needs a moment.
