@@ -40,7 +40,7 @@ impl Backoff {
 
     /// Waits half to all of the next pause.
     pub(crate) async fn pause(&mut self) -> Result<(), Stopped> {
-        let pause = self.next.mul_f64(rand::random_range(0.5..=1.0));
+        let pause = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.next = (self.next * 2).min(LONGEST);
         let slept = self.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await;
         slept.ok_or(Stopped)

@@ -19,14 +19,21 @@ use crate::backoff::{Backoff, Stopped};
 use crate::gather::{Batch, gather};
 
 /// One consumer of the purchase queue.
-pub(crate) struct Consumer {
-    pub(crate) queue: Arc<dyn PurchaseQueue>,
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) settler: Settler,
-    pub(crate) relay: Relay,
-    pub(crate) keys: Arc<KeyRing>,
-    pub(crate) batch_max: usize,
-    pub(crate) shutdown: CancellationToken,
+pub struct Consumer {
+    /// Where purchases come from.
+    pub queue: Arc<dyn PurchaseQueue>,
+    /// Where attempts are counted and purchases parked.
+    pub ledger: Arc<dyn Ledger>,
+    /// What settles them.
+    pub settler: Settler,
+    /// Announces what was parked.
+    pub relay: Relay,
+    /// Tells purchases from forgeries.
+    pub keys: Arc<KeyRing>,
+    /// Purchases in one transaction.
+    pub batch_max: usize,
+    /// Ends it after the batch in hand.
+    pub shutdown: CancellationToken,
 }
 
 /// Why a consumer ended.
@@ -51,7 +58,7 @@ impl From<QueueError> for End {
 
 impl Consumer {
     /// Consumes until the shutdown.
-    pub(crate) async fn run(self) {
+    pub async fn run(self) {
         let mut backoff = Backoff::new(self.shutdown.clone());
         loop {
             let Err(end) = self.attach(&mut backoff).await;

@@ -2,6 +2,7 @@
 //!
 //! [`run()`] is the whole program over its ports. It knows deliveries and acknowledgements, never
 //! HTTP. Everything it does may be done by any number of workers at once.
+#![deny(clippy::disallowed_methods)]
 
 mod backoff;
 mod consume;
@@ -13,4 +14,5 @@ mod rescue;
 mod run;
 mod sweep;
 
+pub use consume::Consumer;
 pub use run::run;

@@ -48,7 +48,6 @@ pub async fn compare(plan: Plan) -> Result<Comparison, LoadError> {
     if let Some(staller) = &staller {
         machine.software.insert("PostgreSQL".to_owned(), staller.version().await?);
     }
-    #[allow(clippy::disallowed_methods, reason = "a report says when it was made")]
     let now = chrono::Utc::now();
     let given = Given {
         date: now.to_rfc3339_opts(SecondsFormat::Secs, true),

@@ -45,7 +45,6 @@ impl Run {
         before: Stock,
     ) -> Self {
         let began = Instant::now();
-        #[allow(clippy::disallowed_methods, reason = "compared with the server's decidedAt")]
         let began_at = Utc::now();
         Self {
             half: Half::of(before),

@@ -2,6 +2,7 @@
 //!
 //! Fed by the fanouts and by the instance's own writes; never a cache that must be right. Where a
 //! board is not fresh, the ledger is asked.
+#![deny(clippy::disallowed_methods)]
 
 mod catalogue;
 mod feed;

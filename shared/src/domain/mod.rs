@@ -2,6 +2,7 @@
 //!
 //! Everything here is a value or a function of values, so that it can be tested exhaustively and
 //! simulated. Time and random bits come in as arguments.
+#![deny(clippy::disallowed_methods)]
 
 pub mod advance;
 pub mod catalogue;

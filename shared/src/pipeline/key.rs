@@ -32,8 +32,8 @@ impl KeyRing {
 
     /// Sets the key; the first one stays.
     pub fn set(&self, key: TrackingKey) {
-        // Called once per process, outside the core: the node part only has to differ.
-        let _ = self.0.set(Minter::new(key, rand::random()));
+        // The node part only has to differ between processes.
+        let _ = self.0.set(Minter::new(key, fastrand::u32(..)));
     }
 
     /// Asks the ledger until it answers. Returns at once when the key is already known.

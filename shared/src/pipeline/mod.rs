@@ -1,6 +1,7 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
 //! along ([`advance`]), announced ([`relay`], to other systems as [`events`]), looked up
 //! ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
+#![deny(clippy::disallowed_methods)]
 
 pub mod admit;
 pub mod advance;

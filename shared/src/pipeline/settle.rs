@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
 
 use metrics::{counter, histogram};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::relay::Relay;

@@ -16,7 +16,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods)] // The one place that reads the wall clock.
+    // The one place that reads the wall clock.
     fn now(&self) -> Timestamp {
         chrono::Utc::now().into()
     }

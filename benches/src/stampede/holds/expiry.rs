@@ -103,7 +103,6 @@ async fn wait(
     }))
 }
 
-#[allow(clippy::disallowed_methods, reason = "compared with the server's expiresAt")]
 fn since(moment: DateTime<Utc>) -> f64 {
     (Utc::now() - moment).num_milliseconds() as f64
 }

@@ -30,7 +30,6 @@ pub(crate) struct Term {
     lasts: Duration,
 }
 
-#[allow(clippy::disallowed_methods, reason = "the fake has the clock of its machine")]
 fn now() -> DateTime<Utc> {
     Utc::now()
 }

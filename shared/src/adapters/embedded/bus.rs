@@ -18,9 +18,14 @@ pub struct EmbeddedBus {
 impl EmbeddedBus {
     /// A bus without subscribers.
     pub fn new() -> Self {
+        Self::with_backlog(BACKLOG_MAX)
+    }
+
+    /// A bus whose subscribers may be so many messages behind.
+    pub fn with_backlog(messages_max: usize) -> Self {
         Self {
-            sender: broadcast::channel(BACKLOG_MAX).0,
-            events: broadcast::channel(BACKLOG_MAX).0,
+            sender: broadcast::channel(messages_max).0,
+            events: broadcast::channel(messages_max).0,
         }
     }
 

@@ -24,6 +24,11 @@ struct Inner {
 }
 
 impl EmbeddedIdempotencyMap {
+    /// Forgets everything, as a flushed Redis does.
+    pub fn flush(&self) {
+        *self.lock() = Inner::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

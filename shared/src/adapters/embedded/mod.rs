@@ -1,5 +1,6 @@
 //! Everything in one process, with nothing installed and nothing that survives: for `doorbuster
 //! dev`, tests and simulation. Passes the same conformance suites as the real adapters.
+#![deny(clippy::disallowed_methods)]
 
 mod bus;
 mod gate;
@@ -10,5 +11,5 @@ mod queue;
 pub use bus::EmbeddedBus;
 pub use gate::EmbeddedGate;
 pub use idempotency::EmbeddedIdempotencyMap;
-pub use ledger::EmbeddedLedger;
+pub use ledger::{Contents, EmbeddedLedger};
 pub use queue::EmbeddedQueue;

@@ -66,6 +66,18 @@ impl EmbeddedQueue {
     pub fn new(messages_max: usize) -> Self {
         Self { messages_max, shared: Arc::default() }
     }
+
+    /// Every message, with how often it was delivered before and the consumer who has it in hand.
+    pub fn messages(&self) -> Vec<(Vec<u8>, u32, Option<u64>)> {
+        let state = self.shared.lock();
+        let shown =
+            |message: &Message, consumer| (message.body.to_vec(), message.redeliveries, consumer);
+        let ready = state.ready.values().map(|message| shown(message, None));
+        let in_hand = state.consumers.iter().flat_map(|(id, consumer)| {
+            consumer.in_hand.values().map(|message| shown(message, Some(*id)))
+        });
+        ready.chain(in_hand).collect()
+    }
 }
 
 impl Shared {

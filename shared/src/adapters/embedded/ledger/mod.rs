@@ -6,6 +6,7 @@
 
 mod advance;
 mod catalogue;
+mod contents;
 mod outbox;
 mod sales;
 mod settle;
@@ -14,6 +15,7 @@ mod state;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+pub use contents::Contents;
 use state::State;
 
 use crate::domain::{
@@ -35,6 +37,7 @@ pub struct EmbeddedLedger {
 
 impl EmbeddedLedger {
     /// An empty ledger with a tracking key of its own.
+    #[allow(clippy::disallowed_methods)] // Nobody may guess it; programs can be given another.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let tracking_key = TrackingKey::new(rand::random());
         Self { state: Mutex::default(), clock, tracking_key }
@@ -43,6 +46,17 @@ impl EmbeddedLedger {
     /// Adds a sale as it is; for demonstrations and tests.
     pub fn add_sale(&self, sale: Sale) {
         self.state().add_sale(sale);
+    }
+
+    /// The stock of every product.
+    pub fn levels(&self) -> Vec<StockLevel> {
+        let (state, now) = (self.state(), self.clock.now());
+        state.levels(state.products.keys().copied(), now)
+    }
+
+    /// A copy of everything.
+    pub fn contents(&self) -> Contents {
+        self.state().contents(self.clock.now())
     }
 
     /// A panic in the middle of a change would be a defect; what was stored before it still holds,

@@ -1,0 +1,61 @@
+//! A tap on the ledger.
+
+use async_trait::async_trait;
+use shared::domain::{
+    Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
+    Timestamp, TrackingId, TrackingKey,
+};
+use shared::ports::{
+    Announcement, Answer, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
+    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
+    UserKey,
+};
+
+use super::{Call, Tap};
+
+pub(super) struct TappedLedger(pub(super) Tap);
+
+fn outage(why: &str) -> LedgerError {
+    LedgerError::Unavailable(why.into())
+}
+
+/// Declares methods that are tapped and otherwise the ledger's own.
+macro_rules! tapped {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl Ledger for TappedLedger {
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$result, LedgerError> {
+                let Self(tap) = self;
+                let deed = tap.world.ledger.$name($($argument),*);
+                tap.call(Call::Ledger(stringify!($name)), outage, deed).await
+            })+
+        }
+    };
+}
+
+tapped! {
+    record(batch: &[Purchase], answers: &[Answer]) -> Recorded;
+    advance(commands: &[Command]) -> Carried;
+    expire(limit: usize) -> Expired;
+    orders_of(query: &OrderQuery) -> Vec<Order>;
+    begin_attempt(id: TrackingId) -> u32;
+    park(letter: &DeadLetter) -> Option<Announcement>;
+    keep_dead_letter(letter: &DeadLetter) -> ();
+    orders(ids: &[TrackingId]) -> Vec<Order>;
+    orders_by_key(keys: &[UserKey]) -> Vec<Order>;
+    catalogue() -> Catalogue;
+    pulse() -> Pulse;
+    stock(products: &[ProductId]) -> Vec<StockLevel>;
+    tracking_key() -> TrackingKey;
+    lease_dues(limit: usize) -> Vec<Announcement>;
+    clear_dues(dues: &[DueId]) -> ();
+    create_product(new: &NewProduct) -> (Product, Announcement);
+    change_product(product: &ProductRef, change: &ProductChange) -> (Product, Announcement);
+    restock(product: &ProductRef, delta: i64, who: &str) -> Announcement;
+    create_sale(new: &NewSale) -> (Sale, Announcement);
+    change_sale(id: SaleId, change: &SaleChange) -> (Sale, Announcement);
+    cancel_sale(id: SaleId) -> (Sale, Option<Announcement>);
+    sales(query: &SaleQuery) -> (Timestamp, Vec<Sale>);
+    note_phases() -> Option<Announcement>;
+    audit() -> LedgerAudit;
+}
