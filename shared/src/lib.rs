@@ -9,6 +9,7 @@ pub mod boards;
 pub mod config;
 pub mod domain;
 pub mod pipeline;
+pub mod planted;
 pub mod ports;
 pub mod shutdown;
 pub mod telemetry;

@@ -29,6 +29,8 @@ enum Trial {
         #[arg(long)]
         trace: bool,
     },
+    /// The bugs that can be planted to test the tests, one per line
+    Mutants,
     /// Every order of events in a small world
     Explore {
         /// Faults that may happen in one life
@@ -43,6 +45,10 @@ enum Trial {
 fn main() -> ExitCode {
     match Args::parse().what {
         Trial::Simulate { seed, lives, trace } => simulate(seed, lives, trace),
+        Trial::Mutants => {
+            shared::planted::BUGS.iter().for_each(|(bug, rule)| println!("{bug}\t{rule}"));
+            ExitCode::SUCCESS
+        }
         Trial::Explore { faults, choices: None } => explore_all(faults),
         Trial::Explore { faults, choices: Some(choices) } => {
             print!("{}", explore::tell(faults, &choices));

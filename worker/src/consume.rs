@@ -11,6 +11,7 @@ use shared::domain::Purchase;
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
+use shared::planted::planted;
 use shared::ports::{Deliveries, Delivery, Ledger, LedgerError, PurchaseQueue, QueueError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -86,7 +87,12 @@ impl Consumer {
     async fn process(&self, first: Delivery, deliveries: &mut dyn Deliveries) -> Result<(), End> {
         let batch = gather(first, deliveries, &self.keys, self.batch_max);
         histogram!("doorbuster_consume_batch_size").record(batch.purchases.len() as f64);
-        let Batch { purchases, suspects, last, garbage, forged } = batch;
+        let Batch { purchases, suspects, mut last, garbage, forged } = batch;
+        if planted("ack-before-commit")
+            && let Some(last) = last.take()
+        {
+            last.ack_through().await?;
+        }
         for letter in &forged {
             counter!("doorbuster_forged_total").increment(1);
             error!(error = letter.error, "kept as a dead letter; do all programs share one key?");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::{ProductId, SaleId, StockLevel};
+use crate::planted::planted;
 
 /// The newest stock of every product that was announced.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl StockBoard {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for &level in levels {
             let entry = entries.entry(level.product_id).or_insert(Entry { level, seen_at });
-            if level.version >= entry.level.version {
+            if level.version >= entry.level.version || planted("boards-go-back") {
                 *entry = Entry { level, seen_at: seen_at.max(entry.seen_at) };
             }
         }
@@ -51,7 +52,7 @@ impl StockBoard {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(&product)?;
         let age = entry.seen_at.elapsed();
-        (age < self.fresh).then_some((entry.level, age))
+        (age < self.fresh || planted("edge-never-doubts")).then_some((entry.level, age))
     }
 
     /// The newest level, however old.

@@ -16,6 +16,7 @@ use super::stock::Counts;
 use super::time::Timestamp;
 use super::tracking::TrackingId;
 use super::transition::Effect;
+use crate::planted::planted;
 
 /// What the ledger says of one product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +130,7 @@ pub fn decide(mut view: View, batch: &[Purchase]) -> Decision {
 fn standing(view: &View, purchase: &Purchase) -> Option<Settled> {
     let order = view.orders.get(&purchase.id)?;
     match &order.terms {
+        Some(_) if planted("settle-twice") => None,
         Some(terms) if !terms.same_request(&purchase.terms) => Some(Settled::Collision),
         None if order.status == Status::Parked && purchase.replayed => None,
         _ => Some(Settled::Order(Arc::clone(order))),
@@ -149,6 +151,9 @@ fn conclude(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Ar
         order.version = parked.version + 1;
     }
     let order = Arc::new(order);
+    if planted("refusals-leave-no-row") && order.status == Status::Rejected {
+        return order;
+    }
     let written = if parked.is_some() { &mut decision.replays } else { &mut decision.inserts };
     written.push(Arc::clone(&order));
     if let Some(keyed) = &order.keyed {
@@ -161,7 +166,7 @@ fn conclude(view: &mut View, purchase: &Purchase, decision: &mut Decision) -> Ar
 
 /// The refusal of a key that another order owns. Such rows store no key.
 fn repeated_key(view: &View, purchase: &Purchase) -> Option<Order> {
-    let keyed = purchase.keyed.as_ref()?;
+    let keyed = purchase.keyed.as_ref().filter(|_| !planted("keys-not-kept"))?;
     let owner = (purchase.terms.user_id.clone(), keyed.key.clone());
     let &(original, fingerprint) = view.keys.get(&owner)?;
     let refusal = if fingerprint == keyed.fingerprint {

@@ -17,6 +17,7 @@ use crate::domain::{
     Fingerprint, IdempotencyKey, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase,
     Quantity, Reason, Sale, SaleId, Terms, UserId,
 };
+use crate::planted::planted;
 use crate::ports::{
     Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, LedgerError, PurchaseQueue,
     QueueError,
@@ -334,6 +335,9 @@ async fn publish(
     queue: Arc<dyn PurchaseQueue>,
     batch: Vec<Purchase>,
 ) -> Vec<Result<(), QueueError>> {
-    let outcome = queue.publish(&batch).await;
+    let mut outcome = queue.publish(&batch).await;
+    if planted("accept-without-confirm") {
+        outcome = Ok(());
+    }
     batch.iter().map(|_| outcome.clone()).collect()
 }

@@ -3,6 +3,7 @@
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::tap::SqlState;
+use crate::planted::planted;
 use crate::ports::LedgerError;
 
 /// Why a transaction came to nothing.
@@ -85,6 +86,7 @@ fn verdict(state: SqlState, table: Option<&str>, constraint: Option<&str>) -> Ve
         // A constraint of `orders` (not-null ones have no name). Other tables' constraints guard
         // against our own mistakes, which no purchase should be parked for.
         ("23", _) if table == Some("orders") => Verdict::Poison,
+        _ if planted("outage-is-poison") => Verdict::Poison,
         _ => Verdict::Outage,
     }
 }

@@ -10,6 +10,7 @@ use super::suspects::Suspects;
 use super::transaction::transaction;
 use super::{view, write};
 use crate::domain::{Decision, ProductId, Purchase, Settled, decide};
+use crate::planted::planted;
 use crate::ports::{Announcement, Answer, OrderChange, Recorded};
 
 /// A batch with the gate's answers.
@@ -66,13 +67,23 @@ async fn settle(
         // Refused by the gate, and the ledger has too little as well (or no such product).
         (Some(least), Some(counts)) if counts.available() < *least => None,
         (Some(_), None) if !insist.contains(id) => None,
+        (Some(_), _) if planted("trust-the-gate") => None,
         _ => Some(id.0),
     };
     let to_lock: Vec<i64> = products.iter().filter_map(worth_a_lock).collect();
+    let early = if planted("read-before-the-lock") {
+        let counts = view::look(session, products.keys().map(|id| id.0).collect()).await?;
+        Some(view::read(session, &batch.purchases, &counts).await?)
+    } else {
+        None
+    };
     let locked = view::lock(session, to_lock).await?;
     counts.extend(&locked);
 
-    let view = view::read(session, &batch.purchases, &counts).await?;
+    let view = match early {
+        Some(early) => early,
+        None => view::read(session, &batch.purchases, &counts).await?,
+    };
     let decision = decide(view, &batch.purchases);
 
     // Units are taken only under the lock. It can come to this when the gate refused a purchase

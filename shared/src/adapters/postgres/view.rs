@@ -20,6 +20,7 @@ use crate::domain::{
     Counts, Fingerprint, IdempotencyKey, Kind, Order, ProductId, Purchase, Sale, SaleId, Terms,
     TrackingId, UserId, View,
 };
+use crate::planted::planted;
 
 type CountsSql = (BigInt, BigInt, BigInt, BigInt);
 
@@ -59,6 +60,9 @@ pub(super) async fn lock(
 ) -> Result<BTreeMap<ProductId, Counts>, Fault> {
     if products.is_empty() {
         return Ok(BTreeMap::new());
+    }
+    if planted("no-lock") {
+        return look(session, products).await;
     }
     let sql = "select product_id, total, reserved, sold from inventory
                where product_id = any(?) order by product_id for no key update";

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::outcomes;
 use super::topology::{DEAD_KEY, DEAD_LETTERS, EVENTS, OUTCOMES, PURCHASE_KEY, PURCHASES, STOCK};
 use crate::domain::{Purchase, envelope};
+use crate::planted::planted;
 use crate::ports::{BusMessage, Clock, DeadLetter, Event, SystemClock};
 
 /// Our mark on letters that we parked ourselves. Own headers, because from RabbitMQ 4 on a client
@@ -120,7 +121,7 @@ impl Message {
         Self {
             exchange,
             routing_key,
-            mandatory: true,
+            mandatory: !planted("not-mandatory"),
             id,
             properties,
             body: body.into(),
