@@ -53,11 +53,6 @@ pub enum What {
         /// What.
         level: StockLevel,
     },
-    /// A payment of this order was made that the provider may report at any time.
-    Paid {
-        /// Which order.
-        id: TrackingId,
-    },
 }
 
 /// What a client asks for.

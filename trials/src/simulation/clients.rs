@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::programs::Programs;
 use super::shop::Shop;
-use crate::history::{Answer, Seen, Want, What};
+use crate::history::{Answer, Seen, Want};
 use crate::world::World;
 
 /// Buyers in a life, at most.
@@ -186,7 +186,6 @@ impl Client {
         let ways = ["t", "t", "decline", "slow", "never", "error"];
         let way = ways[self.rng.usize(..ways.len())];
         let reference = parse(PaymentRef::parse(format!("{way}-{id}")));
-        self.world.note(What::Paid { id });
         for _ in 0..self.rng.u32(1..3) {
             let api = self.programs.api(&mut self.rng);
             api.check_out(id, user, &reference).await;
