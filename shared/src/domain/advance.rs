@@ -1,4 +1,5 @@
-//! What happens to an order after it was settled: checkout, payment, cancellation, fulfilment, expiry.
+//! What happens to an order after it was settled or parked: checkout, payment, cancellation, fulfilment,
+//! expiry, discarding.
 //!
 //! A pure function like [`decide`](super::decide()), run by every ledger inside its transaction, with
 //! the orders and their products locked. It asks the table of [`transition`](super::transition) and
@@ -13,7 +14,7 @@ use super::changes::Changes;
 use super::decide::{View, judge, limit_of, take};
 use super::event::{Notice, OrderEvent};
 use super::ids::{PaymentRef, UserId};
-use super::order::{Order, Payment, Refund, Status};
+use super::order::{Order, Payment, Reason, Refund, Status};
 use super::purchase::Purchase;
 use super::tracking::TrackingId;
 use super::transition::{Cause, reachable, transition};
@@ -60,6 +61,8 @@ pub enum Act {
     Cancel,
     /// It was shipped.
     Fulfil,
+    /// An operator gives a parked purchase up.
+    Discard,
     /// Its deadline may have passed.
     Expire,
 }
@@ -215,6 +218,10 @@ impl Advance {
             }
             // Another attempt to pay may follow.
             Act::Declined { .. } if to == Status::Reserved => order.payment = None,
+            Act::Discard => {
+                order.reason = Some(Reason::Discarded);
+                order.decided_at = Some(view.now);
+            }
             _ => {}
         }
         // Who had paid gets the money back.

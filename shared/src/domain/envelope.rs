@@ -53,6 +53,21 @@ pub fn encode(purchases: &[Purchase]) -> Vec<u8> {
     body
 }
 
+/// Writes one purchase as a message body of its own, without the mark of a replay: the same purchase is
+/// always the same bytes.
+pub fn encode_alone(purchase: &Purchase) -> Vec<u8> {
+    encode(&[Purchase { replayed: false, ..purchase.clone() }])
+}
+
+/// The purchases in a dead letter: those of an envelope, or a purchase on its own. None where the bytes
+/// cannot be decoded.
+pub fn purchases_in(body: &[u8]) -> Vec<Purchase> {
+    match decode(body) {
+        Ok(envelope) => envelope.purchases,
+        Err(_) => serde_json::from_slice(body).into_iter().collect(),
+    }
+}
+
 /// Reads one message body.
 pub fn decode(body: &[u8]) -> Result<Envelope, EnvelopeError> {
     match serde_json::from_slice::<Read>(body) {
@@ -83,6 +98,16 @@ mod tests {
         let text = String::from_utf8(encode(&[purchase(1, "u-1", 2)])).unwrap();
         assert!(text.starts_with(r#"{"v":1,"purchases":[{"id":""#), "{text}");
         assert!(text.contains(r#""userId":"u-1","quantity":2"#), "{text}");
+    }
+
+    #[test]
+    fn a_purchase_on_its_own_is_the_same_bytes_however_often_it_was_replayed() {
+        let first = purchase(1, "u-1", 2);
+        let replayed = Purchase { replayed: true, ..first.clone() };
+        assert_eq!(encode_alone(&replayed), encode(std::slice::from_ref(&first)));
+        assert_eq!(purchases_in(&encode_alone(&replayed)), [first.clone()]);
+        assert_eq!(purchases_in(&serde_json::to_vec(&first).unwrap()), [first]);
+        assert!(purchases_in(b"garbage").is_empty());
     }
 
     #[test]

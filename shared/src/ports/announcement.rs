@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Notice, Order, OrderEvent, Step, StockLevel, Timestamp, TrackingId};
+use crate::domain::{
+    Notice, Order, OrderEvent, Purchase, Step, StockLevel, Timestamp, TrackingId, envelope,
+};
 
 /// A row of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,4 +61,21 @@ pub struct DeadLetter {
     pub body: Vec<u8>,
     /// Why.
     pub error: String,
+}
+
+impl DeadLetter {
+    /// The letter of a purchase whose order is parked.
+    pub fn parked(purchase: &Purchase, error: impl Into<String>) -> Self {
+        Self { order_id: Some(purchase.id), ..Self::orphaned(purchase, error) }
+    }
+
+    /// The letter of a purchase whose ID was made with another key than ours.
+    pub fn forged(purchase: &Purchase) -> Self {
+        Self::orphaned(purchase, format!("tracking ID {} was not issued by us", purchase.id))
+    }
+
+    /// The letter of a purchase that has no order: its ID is not ours, or somebody else's.
+    pub fn orphaned(purchase: &Purchase, error: impl Into<String>) -> Self {
+        Self { order_id: None, body: envelope::encode_alone(purchase), error: error.into() }
+    }
 }

@@ -8,6 +8,7 @@ use super::announcement::{Announcement, DeadLetter, DueId};
 use super::catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 use super::gate::Answer;
 use super::idempotency::UserKey;
+use super::letter::{AuditEntry, KeptLetter, LetterMoved, LetterQuery, LetterRef, LettersWaiting};
 use crate::domain::{
     Advanced, Catalogue, Command, Counts, Order, Phase, Product, ProductId, ProductRef, Purchase,
     Refusal, Sale, SaleId, Settled, Status, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
@@ -53,6 +54,15 @@ pub enum LedgerError {
         /// Units it has sold and holds.
         taken: i64,
     },
+    /// There is no such dead letter.
+    #[error("there is no such dead letter")]
+    LetterNotFound,
+    /// Nothing of the letter can be settled: it cannot be decoded, or has no order.
+    #[error("the letter has no purchase that could be settled")]
+    LetterUnusable,
+    /// The letter's order is not parked any more.
+    #[error("the letter's order is {0} already")]
+    LetterDecided(Status),
 }
 
 /// What a recorded batch came to.
@@ -130,7 +140,7 @@ pub struct LedgerAudit {
     pub products: Vec<ProductAudit>,
     /// Orders waiting for an operator.
     pub parked: i64,
-    /// Dead letters kept.
+    /// Dead letters that wait for an operator.
     pub dead_letters: i64,
     /// Outbox rows not yet paid.
     pub dues: i64,
@@ -159,11 +169,41 @@ pub trait Ledger: Send + Sync {
 
     /// Parks a purchase that cannot be settled: a `PARKED` row with only what its ID says, its raw
     /// bytes as a dead letter, and the copy to the dead-letter queue owed. Nothing where the
-    /// order is already there (or the letter too).
+    /// order is already there (or the letter too), except that a letter whose replay has failed
+    /// notes the error and the attempts.
     async fn park(&self, letter: &DeadLetter) -> Result<Option<Announcement>, LedgerError>;
 
     /// Keeps a dead letter that has no order: a wrong MAC, a collision.
     async fn keep_dead_letter(&self, letter: &DeadLetter) -> Result<(), LedgerError>;
+
+    /// A page of dead letters with their orders.
+    async fn letters(&self, query: &LetterQuery) -> Result<Vec<KeptLetter>, LedgerError>;
+
+    /// One dead letter, with all of its body.
+    async fn letter(&self, letter: LetterRef) -> Result<Option<KeptLetter>, LedgerError>;
+
+    /// For each of these bodies: whether its letter waits for an operator; none where there is no such
+    /// letter.
+    async fn letters_open(&self, bodies: &[Vec<u8>]) -> Result<Vec<Option<bool>>, LedgerError>;
+
+    /// How many dead letters wait for an operator, and for how long.
+    async fn letters_waiting(&self) -> Result<LettersWaiting, LedgerError>;
+
+    /// Notes that `who` has the purchase of a letter settled again: publishing it is up to the caller,
+    /// where something changed. Nothing where its order was settled already.
+    async fn replay_letter(&self, letter: LetterRef, who: &str)
+    -> Result<LetterMoved, LedgerError>;
+
+    /// Gives a letter up: its parked order becomes `REJECTED(DISCARDED)`. Nothing where that was done
+    /// already.
+    async fn discard_letter(
+        &self,
+        letter: LetterRef,
+        who: &str,
+    ) -> Result<LetterMoved, LedgerError>;
+
+    /// Up to `limit` entries of the operators' log after entry `after`, oldest first.
+    async fn audit_log(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, LedgerError>;
 
     /// The orders that exist among `ids`, in no order.
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError>;

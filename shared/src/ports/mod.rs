@@ -12,6 +12,7 @@ pub mod clock;
 pub mod gate;
 pub mod idempotency;
 pub mod ledger;
+pub mod letter;
 pub mod payment;
 pub mod queue;
 
@@ -23,6 +24,10 @@ pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
 pub use ledger::{
     Carried, Expired, Ledger, LedgerAudit, LedgerError, OrderQuery, ProductAudit, Pulse, Recorded,
+};
+pub use letter::{
+    AuditEntry, KeptLetter, LISTED_BYTES_MAX, LetterAct, LetterId, LetterMoved, LetterQuery,
+    LetterRef, LettersWaiting,
 };
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt};

@@ -8,6 +8,7 @@ mod concurrency;
 mod contest;
 mod holds;
 mod late;
+mod letters;
 mod life;
 mod limits;
 mod outages;

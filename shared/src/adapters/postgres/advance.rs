@@ -124,7 +124,7 @@ async fn carry_out(
 fn products_to_lock(orders: &[Order], commands: &[Command]) -> Vec<i64> {
     let moving: HashSet<TrackingId> = commands
         .iter()
-        .filter(|command| !matches!(command.act, Act::Checkout { .. } | Act::Fulfil))
+        .filter(|command| !matches!(command.act, Act::Checkout { .. } | Act::Fulfil | Act::Discard))
         .map(|command| command.id)
         .collect();
     let moved = orders.iter().filter(|order| moving.contains(&order.id));

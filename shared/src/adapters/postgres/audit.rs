@@ -30,7 +30,8 @@ pub(super) async fn audit(session: &Session) -> Result<LedgerAudit, Fault> {
     let history: Vec<HistoryRow> = session.rows(query::<HistorySql, _>(HISTORY, ())).await?;
     let counts = "
         select (select count(*) from orders where status = 'PARKED'),
-            (select count(*) from dead_letters), (select count(*) from outbox)";
+            (select count(*) from dead_letters where closed_at is null),
+            (select count(*) from outbox)";
     let (parked, dead_letters, dues) =
         session.row(query::<(BigInt, BigInt, BigInt), _>(counts, ())).await?;
     let products = levels.into_iter().map(rows::level).zip(history).map(|(level, history)| {

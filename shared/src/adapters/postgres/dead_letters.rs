@@ -19,7 +19,8 @@ pub(super) async fn park(
     if let Some(order) = &order
         && insert_new(session, order).await? == 0
     {
-        return Ok(None); // It has an outcome, or is parked already.
+        // It has an outcome, or is parked already: then a replay of it has failed.
+        return note_failure(session, letter).await.map(|()| None);
     }
     let (letter_id, is_new) = keep_new(session, letter).await?;
     if order.is_none() && !is_new {
@@ -47,6 +48,21 @@ async fn insert_new(session: &Session, order: &Order) -> Result<usize, Fault> {
     session.execute(command(sql, binds)).await
 }
 
+/// Notes why a replay has failed, and how many attempts it took.
+async fn note_failure(session: &Session, letter: &DeadLetter) -> Result<(), Fault> {
+    let sql = "
+        with tried as (delete from settle_attempts where order_id = ? returning attempts)
+        update dead_letters set error = ?, replayed_at = null,
+            attempts = dead_letters.attempts + coalesce((select attempts from tried), 0)
+        where sha256(body) = sha256(?) and closed_at is null and replayed_at is not null";
+    let binds = (
+        bind::<Nullable<SqlUuid>, _>(letter.order_id.map(|id| id.0)),
+        bind::<Text, _>(storable(&letter.error)),
+        bind::<Binary, _>(letter.body.as_slice()),
+    );
+    session.execute(command(sql, binds)).await.map(drop)
+}
+
 /// Keeps a letter, with the attempts that were made. The same body again is the same letter;
 /// answers its ID and whether it is new.
 async fn keep_new(session: &Session, letter: &DeadLetter) -> Result<(i64, bool), Fault> {
@@ -56,7 +72,8 @@ async fn keep_new(session: &Session, letter: &DeadLetter) -> Result<(i64, bool),
         insert into dead_letters (order_id, body, error, attempts)
         values (?, ?, ?, coalesce((select attempts from tried), 0))
         on conflict (sha256(body))
-        do update set order_id = coalesce(excluded.order_id, dead_letters.order_id)
+        do update set order_id = coalesce(excluded.order_id, dead_letters.order_id),
+            closed_at = case when excluded.order_id is null then dead_letters.closed_at end
         returning id, xmax = 0";
     let order_id = letter.order_id.map(|id| id.0);
     let binds = (

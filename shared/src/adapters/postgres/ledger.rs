@@ -14,16 +14,16 @@ use super::pool::SessionPool;
 use super::record::{self, Batch};
 use super::suspects::Suspects;
 use super::transaction::transaction;
-use super::{advance, audit, catalogue, dead_letters, outbox, reads, sales};
+use super::{advance, audit, catalogue, dead_letters, letters, outbox, reads, sales};
 use crate::config;
 use crate::domain::{
     Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
     Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
-    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
-    UserKey,
+    Announcement, Answer, AuditEntry, Carried, DeadLetter, DueId, Expired, KeptLetter, Ledger,
+    LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting, NewProduct,
+    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 /// The ledger in PostgreSQL.
@@ -101,6 +101,55 @@ impl Ledger for PostgresLedger {
     async fn keep_dead_letter(&self, letter: &DeadLetter) -> Result<(), LedgerError> {
         let session = self.pool.get().await?;
         Ok(dead_letters::keep(&session, letter).await?)
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<Vec<KeptLetter>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(letters::list(&session, query).await?)
+    }
+
+    async fn letter(&self, letter: LetterRef) -> Result<Option<KeptLetter>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(letters::find(&session, letter).await?)
+    }
+
+    async fn letters_open(&self, bodies: &[Vec<u8>]) -> Result<Vec<Option<bool>>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(letters::open(&session, bodies).await?)
+    }
+
+    async fn letters_waiting(&self) -> Result<LettersWaiting, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(letters::waiting(&session).await?)
+    }
+
+    async fn replay_letter(
+        &self,
+        letter: LetterRef,
+        who: &str,
+    ) -> Result<LetterMoved, LedgerError> {
+        let (pool, who) = (self.pool.clone(), who.to_owned());
+        to_its_end(
+            async move { transaction!(pool, |session| letters::replay(session, letter, &who)) },
+        )
+        .await
+    }
+
+    async fn discard_letter(
+        &self,
+        letter: LetterRef,
+        who: &str,
+    ) -> Result<LetterMoved, LedgerError> {
+        let (pool, who) = (self.pool.clone(), who.to_owned());
+        to_its_end(
+            async move { transaction!(pool, |session| letters::discard(session, letter, &who)) },
+        )
+        .await
+    }
+
+    async fn audit_log(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, LedgerError> {
+        let session = self.pool.get().await?;
+        Ok(letters::audit_log(&session, after, limit).await?)
     }
 
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {

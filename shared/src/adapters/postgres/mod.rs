@@ -7,7 +7,7 @@
 //! | `record`, `view`, `write`, `suspects` | settling a batch |
 //! | `advance` | what happens to orders afterwards |
 //! | `reads`, `audit` | reading |
-//! | `catalogue`, `sales`, `outbox`, `dead_letters` | the rest of the port |
+//! | `catalogue`, `sales`, `outbox`, `dead_letters`, `letters` | the rest of the port |
 //! | `migrate` | the tables |
 //!
 //! Lock order everywhere: orders already there (by ID) → inventory (by ID) → sales → buyers →
@@ -20,6 +20,7 @@ mod connect;
 mod dead_letters;
 mod errors;
 mod ledger;
+mod letters;
 mod listen;
 mod migrate;
 mod outbox;

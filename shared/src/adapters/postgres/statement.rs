@@ -82,6 +82,7 @@ binds_of!(A B C D E F);
 binds_of!(A B C D E F G);
 binds_of!(A B C D E F G H);
 binds_of!(A B C D E F G H I J);
+binds_of!(A B C D E F G H I J K L);
 binds_of!(A B C D E F G H I J K L M N O P);
 
 impl<Row, B: Binds> QueryFragment<Pg> for Statement<Row, B> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::errors::Fault;
+use super::letters;
 use super::rows::{self, LevelSql, level_columns, live_capped_sale};
 use super::session::Session;
 use super::statement::{bind, command, query};
@@ -23,9 +24,11 @@ pub(super) async fn orders(
     replays: &[Arc<Order>],
     owed: &Owed<'_>,
 ) -> Result<Due, Fault> {
-    let ((), replayed, due) = futures::try_join!(
+    let decided = replays.iter().map(|order| order.id.0).collect();
+    let ((), replayed, (), due) = futures::try_join!(
         insert(session, inserts),
         replay(session, replays),
+        letters::close(session, decided),
         owe(session, owed),
     )?;
     // Somebody else settled one of them since we looked.
@@ -272,7 +275,7 @@ pub(super) async fn advanced(session: &Session, advance: &Advance) -> Result<(),
     Ok(())
 }
 
-/// Writes all that can change of an order once it is settled. The rows are locked; that none of
+/// Writes all that can change of an order once it is settled or parked. The rows are locked; that none of
 /// them was further already is a last guard.
 async fn life(session: &Session, orders: &[&Order]) -> Result<usize, Fault> {
     if orders.is_empty() {
@@ -285,18 +288,21 @@ async fn life(session: &Session, orders: &[&Order]) -> Result<usize, Fault> {
     }
     let sql = "
         update orders set
-            status = d.status, version = d.version, pay_by = d.pay_by, reclaims = d.reclaims,
+            status = d.status, reason = d.reason, decided_at = d.decided_at, version = d.version,
+            pay_by = d.pay_by, reclaims = d.reclaims,
             payment_reference = d.payment_reference, payment_method = d.payment_method,
             shipping_address = d.shipping_address::jsonb, refund_due_at = d.refund_due_at,
             refund_references = d.refund_references::jsonb
-        from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as d (
-            id, status, version, pay_by, reclaims, payment_reference, payment_method,
+        from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as d (
+            id, status, reason, decided_at, version, pay_by, reclaims, payment_reference, payment_method,
             shipping_address, refund_due_at, refund_references
         )
         where orders.id = d.id and orders.version <= d.version";
     let binds = (
         column!(SqlUuid, |o| o.id.0),
         column!(Text, |o| o.status.as_str()),
+        column!(Nullable<Text>, |o| o.reason.map(Reason::as_str)),
+        column!(Nullable<Timestamptz>, |o| o.decided_at.map(rows::to_pg)),
         column!(BigInt, |o| o.version),
         column!(Nullable<Timestamptz>, |o| o.pay_by.map(rows::to_pg)),
         column!(Nullable<SqlUuid>, |o| o.reclaims.map(|id| id.0)),

@@ -2,7 +2,7 @@
 
 use super::{Act, Late, Refusal};
 use crate::domain::ids::PaymentRef;
-use crate::domain::order::{Order, Status};
+use crate::domain::order::{Order, Reason, Status};
 use crate::domain::time::Timestamp;
 use crate::domain::tracking::TrackingId;
 use crate::domain::transition::Cause;
@@ -30,6 +30,8 @@ pub(super) fn meaning(order: &Order, act: &Act, now: Timestamp) -> Result<Move, 
         Act::Release | Act::Cancel => cancel(order, *act == Act::Cancel),
         Act::Fulfil if order.status == Status::Fulfilled => Ok(Move::Stays),
         Act::Fulfil => Ok(Move::To(Status::Fulfilled, Cause::Fulfil)),
+        Act::Discard if order.reason == Some(Reason::Discarded) => Ok(Move::Stays),
+        Act::Discard => Ok(Move::To(Status::Rejected, Cause::Discard)),
         Act::Expire => Ok(expire(order, now)),
     }
 }

@@ -7,6 +7,7 @@
 mod advance;
 mod catalogue;
 mod contents;
+mod letters;
 mod outbox;
 mod sales;
 mod settle;
@@ -23,9 +24,10 @@ use crate::domain::{
     Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, Carried, Clock, DeadLetter, DueId, Expired, Ledger, LedgerAudit,
-    LedgerError, NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange,
-    SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, Carried, Clock, DeadLetter, DueId, Expired, KeptLetter,
+    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting,
+    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
+    UserKey,
 };
 
 /// A ledger in memory.
@@ -101,8 +103,44 @@ impl Ledger for EmbeddedLedger {
     }
 
     async fn keep_dead_letter(&self, letter: &DeadLetter) -> Result<(), LedgerError> {
-        self.state().keep(letter);
+        self.state().keep(letter, 0, self.clock.now());
         Ok(())
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<Vec<KeptLetter>, LedgerError> {
+        Ok(self.state().list_letters(query))
+    }
+
+    async fn letter(&self, letter: LetterRef) -> Result<Option<KeptLetter>, LedgerError> {
+        Ok(self.state().letter(letter))
+    }
+
+    async fn letters_open(&self, bodies: &[Vec<u8>]) -> Result<Vec<Option<bool>>, LedgerError> {
+        Ok(self.state().letters_open(bodies))
+    }
+
+    async fn letters_waiting(&self) -> Result<LettersWaiting, LedgerError> {
+        Ok(self.state().letters_waiting(self.clock.now()))
+    }
+
+    async fn replay_letter(
+        &self,
+        letter: LetterRef,
+        who: &str,
+    ) -> Result<LetterMoved, LedgerError> {
+        self.state().replay_letter(letter, who, self.clock.now())
+    }
+
+    async fn discard_letter(
+        &self,
+        letter: LetterRef,
+        who: &str,
+    ) -> Result<LetterMoved, LedgerError> {
+        self.state().discard_letter(letter, who, self.clock.now())
+    }
+
+    async fn audit_log(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, LedgerError> {
+        Ok(self.state().audit_log(after, limit))
     }
 
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {

@@ -35,10 +35,13 @@ impl State {
                 // Plain values always have a JSON form.
                 let body = serde_json::to_vec(purchase).unwrap_or_default();
                 let error = "the ID belongs to another order".into();
-                self.keep(&DeadLetter { order_id: None, body, error });
+                self.keep(&DeadLetter { order_id: None, body, error }, 0, now);
             }
         }
         let Decision { settled, inserts, replays, changes, notices } = decision;
+        for order in &replays {
+            self.close_letters(order.id, now);
+        }
         let orders: Vec<_> = inserts.into_iter().chain(replays).map(OrderChange::settled).collect();
         let announcement = (!orders.is_empty()).then(|| {
             let levels = self.levels(changes.taken.keys().copied(), now);
@@ -145,15 +148,16 @@ impl State {
 
     pub(super) fn park(&mut self, letter: &DeadLetter, now: Timestamp) -> Option<Announcement> {
         if letter.order_id.is_some_and(|id| self.orders.contains_key(&id)) {
+            self.note_failure(letter);
             return None;
         }
         let order = letter.order_id.map(Order::parked);
-        let is_new = self.keep(letter);
+        let tried = letter.order_id.and_then(|id| self.attempts.remove(&id)).unwrap_or_default();
+        let is_new = self.keep(letter, tried, now);
         if order.is_none() && !is_new {
             return None;
         }
         if let Some(order) = &order {
-            self.attempts.remove(&order.id);
             self.store(order);
         }
         Some(self.owe(Announcement {
@@ -162,15 +166,6 @@ impl State {
             dead_letters: vec![letter.clone()],
             ..Announcement::default()
         }))
-    }
-
-    /// Keeps a letter; the same body again is the same letter. Answers whether it is new.
-    pub(super) fn keep(&mut self, letter: &DeadLetter) -> bool {
-        let is_new = self.letters.iter().all(|kept| kept.body != letter.body);
-        if is_new {
-            self.letters.push(letter.clone());
-        }
-        is_new
     }
 }
 

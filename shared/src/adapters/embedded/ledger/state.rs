@@ -9,7 +9,7 @@ use crate::domain::{
     Counts, IdempotencyKey, Order, Phase, Product, ProductId, Sale, SaleId, Sku, Status,
     StockLevel, Timestamp, TrackingId, UserId,
 };
-use crate::ports::{Announcement, DeadLetter, DueId, LedgerAudit, ProductAudit};
+use crate::ports::{Announcement, AuditEntry, DueId, KeptLetter, LedgerAudit, ProductAudit};
 
 /// Orders kept, some 400 bytes each. A ledger may forget nothing, so a full one says that it is.
 pub(super) const ORDERS_MAX: usize = 1_000_000;
@@ -47,7 +47,10 @@ pub(super) struct State {
     pub(super) holders: HashMap<(ProductId, UserId), u32>,
     pub(super) bought: HashMap<BuyerKey, u32>,
     pub(super) attempts: HashMap<TrackingId, u32>,
-    pub(super) letters: Vec<DeadLetter>,
+    /// Dead letters, by number.
+    pub(super) letters: Vec<KeptLetter>,
+    /// What operators did.
+    pub(super) log: Vec<AuditEntry>,
     pub(super) dues: BTreeMap<DueId, Due>,
     pub(super) last_due: i64,
     pub(super) catalogue_changes: i64,
@@ -85,7 +88,7 @@ impl State {
         LedgerAudit {
             products,
             parked: count(parked),
-            dead_letters: count(self.letters.len()),
+            dead_letters: count(self.letters.iter().filter(|kept| kept.is_open()).count()),
             dues: count(self.dues.len()),
         }
     }
