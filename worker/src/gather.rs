@@ -51,7 +51,7 @@ impl Batch {
         let suspect = delivery.redeliveries + 1 >= SUSPECT_DELIVERIES;
         for purchase in envelope.purchases {
             if !keys.minter().is_some_and(|minter| minter.key().verify(purchase.id)) {
-                self.forged.push(forged(&purchase));
+                self.forged.push(DeadLetter::forged(&purchase));
             } else if suspect {
                 self.suspects.push(purchase);
             } else {
@@ -59,13 +59,5 @@ impl Batch {
             }
         }
         self.last = Some(delivery.receipt);
-    }
-}
-
-fn forged(purchase: &Purchase) -> DeadLetter {
-    DeadLetter {
-        order_id: None,
-        body: envelope::encode(std::slice::from_ref(purchase)),
-        error: format!("tracking ID {} was not issued by us", purchase.id),
     }
 }

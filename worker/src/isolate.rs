@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use metrics::counter;
-use shared::domain::{Purchase, TrackingId, envelope};
+use shared::domain::{Purchase, TrackingId};
 use shared::planted::planted;
 use shared::ports::{DeadLetter, LedgerError};
 use tracing::error;
@@ -47,7 +47,12 @@ impl Consumer {
 
     async fn settle_one(&self, purchase: &Purchase) -> Result<(), Stopped> {
         let mut last_error = "it was in hand whenever a worker died".to_owned();
-        while self.begin_attempt(purchase).await? <= ATTEMPTS_MAX {
+        let mut begun = 0;
+        while begun < ATTEMPTS_MAX {
+            begun = self.begin_attempt(purchase).await?;
+            if begun > ATTEMPTS_MAX {
+                break;
+            }
             match self.attempt(purchase).await? {
                 Ok(()) => return Ok(()),
                 Err(error) => last_error = error,
@@ -82,11 +87,7 @@ impl Consumer {
     async fn park(&self, purchase: &Purchase, reason: String) -> Result<(), Stopped> {
         error!(order_id = %purchase.id, reason, "a purchase is parked for an operator");
         counter!("doorbuster_parked_total").increment(1);
-        let letter = DeadLetter {
-            order_id: Some(purchase.id),
-            body: envelope::encode(std::slice::from_ref(purchase)),
-            error: reason,
-        };
+        let letter = DeadLetter::parked(purchase, reason);
         let mut backoff = Backoff::new(self.shutdown.clone());
         loop {
             if planted("park-without-row") {

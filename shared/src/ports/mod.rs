@@ -30,7 +30,7 @@ pub use letter::{
     LetterRef, LettersWaiting,
 };
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
-pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt};
+pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve};
 
 /// One adapter behind every port: what a room needs to run.
 #[derive(Clone)]

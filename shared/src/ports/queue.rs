@@ -40,15 +40,22 @@ pub trait PurchaseQueue: Send + Sync {
     /// Attaches a consumer. What it has in hand when it is dropped is delivered again.
     async fn consume(&self) -> Result<Box<dyn Deliveries>, QueueError>;
 
-    /// Copies of up to `limit` messages that the broker itself dead-lettered (they carry no mark of
-    /// having been parked by us). The messages stay where they are.
-    async fn peek_dead(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError>;
+    /// Looks through the oldest `limit` messages of the dead-letter queue. Those that `sieve` lets go
+    /// are removed, all others stay where they are. Answers how many were removed.
+    async fn sift_dead(&self, limit: usize, sieve: &dyn Sieve) -> Result<usize, QueueError>;
 
     /// Depth, consumers and dead letters.
     async fn status(&self) -> Result<QueueStatus, QueueError>;
 
     /// `Err` while a publish would be refused at once: not connected, or blocked by the broker.
     fn writable(&self) -> Result<(), QueueError>;
+}
+
+/// Who says which dead letters may leave their queue.
+#[async_trait]
+pub trait Sieve: Send + Sync {
+    /// Those of these bodies, by their place, that are dealt with and may go.
+    async fn dealt_with(&self, bodies: &[Vec<u8>]) -> Vec<usize>;
 }
 
 /// What a consumer is handed.

@@ -6,6 +6,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod rabbitmq;
 pub mod redis;
+pub mod sieve;
 mod wait;
 
 pub use wait::eventually;

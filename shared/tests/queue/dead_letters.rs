@@ -5,6 +5,7 @@ use shared::domain::testing::id;
 use shared::ports::DeadLetter;
 use shared::testing::Family::{self, Embedded, Real};
 use shared::testing::eventually;
+use shared::testing::sieve::{peek_dead, sift_dead};
 
 use crate::{next, publish, queue};
 
@@ -27,13 +28,31 @@ async fn a_rejected_message_is_dead_lettered_once(#[values(Real, Embedded)] fami
         (queue.status().await.unwrap().dead_letters == 1).then_some(())
     })
     .await;
-    assert_eq!(queue.peek_dead(10).await.unwrap(), [body]);
+    assert_eq!(peek_dead(&*queue, 10).await.unwrap(), [body]);
     assert!(deliveries.ready().is_none());
 }
 
 #[rstest]
 #[tokio::test]
-async fn letters_that_we_parked_are_counted_but_not_peeked(
+async fn what_is_dealt_with_leaves_and_the_others_stay(#[values(Real, Embedded)] family: Family) {
+    let queue = queue(family).await;
+    let texts = ["a", "b", "a", "c"];
+    for text in texts {
+        queue.publish_dead(&letter(text)).await.unwrap();
+    }
+    let (seen, removed) = sift_dead(&*queue, 10, |body| body == b"a").await.unwrap();
+    assert_eq!((seen, removed), (texts.map(|text| text.into()).to_vec(), 2));
+    let left = eventually("the others are back in the queue", async || {
+        (queue.status().await.unwrap().dead_letters == 2).then_some(())?;
+        Some(peek_dead(&*queue, 10).await.unwrap())
+    })
+    .await;
+    assert_eq!(left, [b"b", b"c"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_the_broker_dead_lettered_and_what_we_parked_lie_in_one_queue(
     #[values(Real, Embedded)] family: Family,
 ) {
     let queue = queue(family).await;
@@ -48,7 +67,7 @@ async fn letters_that_we_parked_are_counted_but_not_peeked(
         (queue.status().await.unwrap().dead_letters == 2).then_some(())
     })
     .await;
-    assert_eq!(queue.peek_dead(10).await.unwrap(), [theirs]);
+    assert_eq!(peek_dead(&*queue, 10).await.unwrap(), [b"ours".to_vec(), theirs]);
 }
 
 #[rstest]
@@ -74,7 +93,7 @@ async fn peeking_takes_no_more_than_asked_and_leaves_everything_in_its_place(
     for limit in [2, 5, 0, 9] {
         let peeked = eventually("all are back in the queue", async || {
             (queue.status().await.unwrap().dead_letters == 5).then_some(())?;
-            Some(queue.peek_dead(limit).await.unwrap())
+            Some(peek_dead(&*queue, limit).await.unwrap())
         })
         .await;
         assert_eq!(peeked, bodies[..limit.min(5)]);

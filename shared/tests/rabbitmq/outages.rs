@@ -11,6 +11,7 @@ use shared::ports::{EventBus, PurchaseQueue, QueueError};
 use shared::testing::eventually;
 use shared::testing::proxy::Proxy;
 use shared::testing::rabbitmq::{Vhost, config};
+use shared::testing::sieve::peek_dead;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -36,7 +37,7 @@ async fn without_a_broker_everything_fails_fast() {
     is_unavailable_within_a_second(&queue).await;
     assert!(queue.consume().await.is_err());
     assert!(queue.status().await.is_err());
-    assert!(queue.peek_dead(1).await.is_err());
+    assert!(peek_dead(&queue, 1).await.is_err());
     assert!(bus.publish(&[stock()]).await.is_err());
     assert!(bus.subscribe().await.is_err());
     queue.close().await;

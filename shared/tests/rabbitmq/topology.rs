@@ -10,6 +10,7 @@ use shared::domain::testing::{id, purchase};
 use shared::ports::{DeadLetter, EventBus, PurchaseQueue, QueueError};
 use shared::testing::eventually;
 use shared::testing::rabbitmq::Vhost;
+use shared::testing::sieve::peek_dead;
 use tokio::time::timeout;
 
 use crate::{connected, first_id, next, stock};
@@ -126,7 +127,7 @@ async fn garbage_put_on_the_queue_by_hand_is_dead_lettered_once() {
     let death = &letters[0]["properties"]["headers"]["x-death"][0];
     assert_eq!((&death["queue"], &death["reason"]), (&json!("purchases"), &json!("rejected")));
     let peeked = eventually("it is back in the queue", async || {
-        let peeked = queue.peek_dead(10).await.unwrap();
+        let peeked = peek_dead(&queue, 10).await.unwrap();
         (!peeked.is_empty()).then_some(peeked)
     })
     .await;

@@ -1,4 +1,5 @@
 //! A worker over the embedded adapters, with a ledger that can be made to fail.
+#![allow(dead_code)] // Not every test uses all.
 
 mod ledger;
 

@@ -67,8 +67,8 @@ impl PurchaseQueue for Switched<dyn PurchaseQueue> {
     async fn consume(&self) -> Result<Box<dyn Deliveries>, QueueError> {
         self.inner.consume().await
     }
-    async fn peek_dead(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {
-        self.inner.peek_dead(limit).await
+    async fn sift_dead(&self, limit: usize, sieve: &dyn Sieve) -> Result<usize, QueueError> {
+        self.inner.sift_dead(limit, sieve).await
     }
     async fn status(&self) -> Result<QueueStatus, QueueError> {
         self.writable()?;

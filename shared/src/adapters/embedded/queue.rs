@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::domain::{Purchase, envelope};
 use crate::ports::{
-    DeadLetter, Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt,
+    DeadLetter, Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve,
 };
 
 /// Messages a consumer may have in hand.
@@ -31,7 +31,7 @@ struct State {
     /// Ready to be delivered, by order of arrival.
     ready: BTreeMap<u64, Message>,
     consumers: BTreeMap<u64, ConsumerState>,
-    dead: Vec<Dead>,
+    dead: Vec<Vec<u8>>,
     /// The last number given out, to messages and consumers alike.
     last: u64,
     /// The consumer that was handed the last message; the next one is the next one's.
@@ -53,12 +53,6 @@ struct ConsumerState {
     /// Those of `in_hand` that it has been given, in this order.
     given: VecDeque<u64>,
     arrived: Arc<Notify>,
-}
-
-struct Dead {
-    body: Vec<u8>,
-    /// Ours, as opposed to what a consumer rejected.
-    parked: bool,
 }
 
 impl EmbeddedQueue {
@@ -146,7 +140,7 @@ impl PurchaseQueue for EmbeddedQueue {
     }
 
     async fn publish_dead(&self, letter: &DeadLetter) -> Result<(), QueueError> {
-        self.shared.lock().dead.push(Dead { body: letter.body.clone(), parked: true });
+        self.shared.lock().dead.push(letter.body.clone());
         Ok(())
     }
 
@@ -160,10 +154,18 @@ impl PurchaseQueue for EmbeddedQueue {
         Ok(Box::new(Consumer { id, arrived, shared: self.shared.clone() }))
     }
 
-    async fn peek_dead(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {
-        let state = self.shared.lock();
-        let rejected = state.dead.iter().filter(|dead| !dead.parked);
-        Ok(rejected.take(limit).map(|dead| dead.body.clone()).collect())
+    async fn sift_dead(&self, limit: usize, sieve: &dyn Sieve) -> Result<usize, QueueError> {
+        let bodies: Vec<_> = self.shared.lock().dead.iter().take(limit).cloned().collect();
+        let dealt_with = sieve.dealt_with(&bodies).await;
+        let mut state = self.shared.lock();
+        let before = state.dead.len();
+        for body in dealt_with.into_iter().filter_map(|place| bodies.get(place)) {
+            // By body, for somebody else may have removed some meanwhile.
+            if let Some(place) = state.dead.iter().position(|dead| dead == body) {
+                state.dead.remove(place);
+            }
+        }
+        Ok(before - state.dead.len())
     }
 
     async fn status(&self) -> Result<QueueStatus, QueueError> {
@@ -250,7 +252,7 @@ impl Receipt for EmbeddedReceipt {
     async fn reject(self: Box<Self>) -> Result<(), QueueError> {
         let mut state = self.shared.lock();
         let message = state.take(self.consumer, self.number).ok_or_else(gone)?;
-        state.dead.push(Dead { body: message.body.to_vec(), parked: false });
+        state.dead.push(message.body.to_vec());
         Ok(())
     }
 }

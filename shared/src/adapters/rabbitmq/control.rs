@@ -5,24 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Channel;
-use lapin::message::Delivery;
-use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::broker::Broker;
 use super::connection::{Link, LinkError};
-use super::message::PARKED;
 use super::topology::{DEAD_QUEUE, PURCHASES};
-use crate::ports::{QueueError, QueueStatus};
+use crate::ports::{QueueError, QueueStatus, Sieve};
 
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
-const PEEK_TIMEOUT: Duration = Duration::from_secs(30);
-/// Letters looked at in one peek: ours are passed over, and all stay in hand until the end.
-const PEEK_SCAN_MAX: usize = 10_000;
-/// Bytes copied in one peek.
-const PEEK_BYTES_MAX: usize = 64 << 20;
+const SIFT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes in hand at once.
+const SIFT_BYTES_MAX: usize = 64 << 20;
 
 pub(super) struct Control {
     broker: Broker,
@@ -60,15 +56,20 @@ impl Control {
         self.within(STATUS_TIMEOUT, asked).await
     }
 
-    pub(super) async fn peek_dead(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {
-        let looked = async {
-            // A channel of its own: closing it gives back everything at once and in order.
+    pub(super) async fn sift_dead(
+        &self,
+        limit: usize,
+        sieve: &dyn Sieve,
+    ) -> Result<usize, QueueError> {
+        let sifted = async {
+            // A channel of its own: closing it gives back at once and in order whatever is in hand
+            // and was not acknowledged.
             let channel = self.line().await?.link.channel().await?;
-            let found = peek(&channel, limit).await;
-            channel.close(200, "looked".into()).await?;
-            Ok(found?)
+            let removed = sift(&channel, limit, sieve).await;
+            channel.close(200, "sifted".into()).await?;
+            Ok(removed?)
         };
-        self.within(PEEK_TIMEOUT, looked).await
+        self.within(SIFT_TIMEOUT, sifted).await
     }
 
     pub(super) async fn close(&self) {
@@ -109,23 +110,20 @@ async fn passive(channel: &Channel, queue: &str) -> Result<lapin::Queue, lapin::
     channel.queue_declare(queue.into(), options, FieldTable::default()).await
 }
 
-async fn peek(channel: &Channel, limit: usize) -> Result<Vec<Vec<u8>>, lapin::Error> {
-    let mut found = Vec::new();
+async fn sift(channel: &Channel, limit: usize, sieve: &dyn Sieve) -> Result<usize, lapin::Error> {
+    let (mut bodies, mut ackers) = (Vec::new(), Vec::new());
     let mut bytes = 0;
-    for _ in 0..PEEK_SCAN_MAX {
-        if found.len() >= limit || bytes >= PEEK_BYTES_MAX {
-            break;
-        }
+    while bodies.len() < limit && bytes < SIFT_BYTES_MAX {
         let options = BasicGetOptions { no_ack: false };
         let Some(letter) = channel.basic_get(DEAD_QUEUE.into(), options).await? else { break };
-        if !parked_by_us(&letter) {
-            bytes += letter.data.len();
-            found.push(letter.delivery.data);
-        }
+        bytes += letter.data.len();
+        bodies.push(letter.delivery.data);
+        ackers.push(letter.delivery.acker);
     }
-    Ok(found)
-}
-
-fn parked_by_us(letter: &Delivery) -> bool {
-    letter.properties.headers().as_ref().is_some_and(|headers| headers.contains_key(PARKED))
+    let mut removed = 0;
+    for acker in sieve.dealt_with(&bodies).await.into_iter().filter_map(|place| ackers.get(place)) {
+        acker.ack(BasicAckOptions::default()).await?;
+        removed += 1;
+    }
+    Ok(removed)
 }

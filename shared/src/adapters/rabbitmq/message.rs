@@ -14,9 +14,9 @@ use crate::domain::{Purchase, envelope};
 use crate::planted::planted;
 use crate::ports::{BusMessage, Clock, DeadLetter, Event, SystemClock};
 
-/// Our mark on letters that we parked ourselves. Own headers, because from RabbitMQ 4 on a client
+/// Our mark on letters that we parked ourselves, for whoever reads them in the UI. Own headers, because from RabbitMQ 4 on a client
 /// cannot say anything about `x-death`.
-pub(super) const PARKED: &str = "doorbuster-parked";
+const PARKED: &str = "doorbuster-parked";
 const ORDER_ID: &str = "doorbuster-order-id";
 const ERROR: &str = "doorbuster-error";
 /// A header frame must fit into one frame (at least 4 KiB).

@@ -12,7 +12,7 @@
 //! | `supervisor` | connect → topology → publish; on an error drop everything and start over |
 //! | `publisher` | the callers' end of that task |
 //! | `consumer` | deliveries, acknowledged on their own channel |
-//! | `control` | status and a look into the dead-letter queue |
+//! | `control` | status, and sifting the dead-letter queue |
 //! | [`queue`] | the [`PurchaseQueue`](crate::ports::PurchaseQueue) port |
 //! | [`bus`], `subscription` | the [`EventBus`](crate::ports::EventBus) port |
 //!

@@ -8,7 +8,7 @@ use super::control::Control;
 use super::message::Message;
 use super::publisher::Publisher;
 use crate::domain::Purchase;
-use crate::ports::{DeadLetter, Deliveries, PurchaseQueue, QueueError, QueueStatus};
+use crate::ports::{DeadLetter, Deliveries, PurchaseQueue, QueueError, QueueStatus, Sieve};
 
 /// The quorum queue `purchases` and the dead-letter queue behind it.
 pub struct RabbitQueue {
@@ -56,8 +56,8 @@ impl PurchaseQueue for RabbitQueue {
         Ok(Box::new(Consumer::attach(&self.broker).await?))
     }
 
-    async fn peek_dead(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {
-        self.control.peek_dead(limit).await
+    async fn sift_dead(&self, limit: usize, sieve: &dyn Sieve) -> Result<usize, QueueError> {
+        self.control.sift_dead(limit, sieve).await
     }
 
     async fn status(&self) -> Result<QueueStatus, QueueError> {
