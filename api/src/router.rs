@@ -11,8 +11,8 @@ use crate::edge::Edge;
 use crate::meter::Meter;
 use crate::problem::{Kind, kind};
 use crate::routes::{
-    async_purchase, buy, docs, health, operators, orders, payments, planning, products, purchases,
-    queue, reservations, sales, stock, sync_purchase,
+    async_purchase, buy, dead_letters, docs, health, operators, orders, payments, planning,
+    products, purchases, queue, reservations, sales, stock, sync_purchase,
 };
 use crate::state::Shared;
 
@@ -45,6 +45,13 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(sales::list, planning::create))
         .routes(routes!(sales::show, planning::change))
         .routes(routes!(planning::cancel))
+        // Dead letters
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::replay_many))
+        .routes(routes!(dead_letters::discard_many))
+        .routes(routes!(dead_letters::show))
+        .routes(routes!(dead_letters::replay))
+        .routes(routes!(dead_letters::discard))
         // Operations
         .routes(routes!(operators::audit))
         .routes(routes!(queue::status))

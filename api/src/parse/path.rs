@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use shared::domain::{ProductId, ProductRef, SaleId, Sku, TrackingId, UserId};
+use shared::ports::LetterRef;
 
 use super::headers;
 use crate::problem::{Faults, Problem};
@@ -87,6 +88,19 @@ impl FromRequestParts<Shared> for SalePath {
         let number = segment(parts, app, "id").await?.parse().ok();
         let id = number.filter(|number: &i64| *number > 0).map(SaleId);
         id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
+    }
+}
+
+/// `{id}` of a dead letter: its number, or the ID of its order.
+#[derive(Debug)]
+pub struct LetterPath(pub LetterRef);
+
+impl FromRequestParts<Shared> for LetterPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let letter = segment(parts, app, "id").await?.parse();
+        letter.map(Self).map_err(|fault: &str| Faults::one("id", fault.to_owned()).into())
     }
 }
 

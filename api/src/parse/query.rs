@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use shared::domain::{Phase, ProductId, SaleId, Status, UserId};
-use shared::ports::{OrderQuery, SaleQuery};
+use shared::ports::{LetterId, LetterQuery, OrderQuery, SaleQuery};
 
 use super::{headers, path};
 use crate::problem::{Faults, Problem};
@@ -165,6 +165,39 @@ impl FromRequestParts<Shared> for SalePage {
             }
         };
         let query = SaleQuery { phase, after: SaleId(after), limit };
+        faults.or(Some(Self(query))).map_err(Problem::from)
+    }
+}
+
+/// A page of dead letters: `?limit=` of those with numbers above `?after=`. `?state=all` lists those
+/// that were dealt with too.
+#[derive(Debug, Clone, Copy)]
+pub struct LetterPage(pub LetterQuery);
+
+impl FromRequestParts<Shared> for LetterPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let parameters = parameters(parts)?;
+        let mut faults = Faults::default();
+        let open = match parameters.get("state") {
+            None | Some("open") => true,
+            Some("all") => false,
+            Some(_) => {
+                faults.note("state", "must be one of open, all");
+                true
+            }
+        };
+        let limit = limit(&parameters, &mut faults);
+        let after = match parameters.get("after").map(str::parse) {
+            None => 0,
+            Some(Ok(after @ 0..)) => after,
+            Some(_) => {
+                faults.note("after", "must be the number of a dead letter");
+                0
+            }
+        };
+        let query = LetterQuery { open, after: LetterId(after), limit };
         faults.or(Some(Self(query))).map_err(Problem::from)
     }
 }

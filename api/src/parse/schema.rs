@@ -138,3 +138,20 @@ pub struct RestockBody {
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = 50)]
     quantity: i64,
 }
+
+/// Dead letters to be dealt with: exactly one of `ids` and `all`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct LettersBody {
+    /// Numbers of letters, or IDs of their orders; at most 500.
+    #[schema(value_type = Option<Vec<Object>>)]
+    ids: Option<Vec<serde_json::Value>>,
+    /// All that wait.
+    all: Option<bool>,
+    /// Only letters with greater numbers: `next` of the answer before.
+    #[schema(minimum = 0)]
+    after: Option<i64>,
+    /// Letters replayed per second, at most; 50 where it is left out.
+    #[schema(minimum = 1, maximum = 1000)]
+    rate: Option<u32>,
+}

@@ -36,10 +36,12 @@ kinds! {
     SALE_NOT_FOUND = NOT_FOUND, "There is no such sale";
     ORDER_NOT_FOUND = NOT_FOUND, "There is no such order";
     RESERVATION_NOT_FOUND = NOT_FOUND, "There is no such reservation";
+    DEAD_LETTER_NOT_FOUND = NOT_FOUND, "There is no such dead letter";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "The path does not support this method";
     REQUEST_TIMEOUT = REQUEST_TIMEOUT, "The request body did not arrive in time";
     PAYMENT_DECLINED = PAYMENT_REQUIRED, "The payment was declined";
     INVALID_TRANSITION = CONFLICT, "The order does not allow it where it stands";
+    NOT_REPLAYABLE = CONFLICT, "The dead letter has no purchase that could be settled";
     RESERVATION_EXPIRED = CONFLICT, "The hold has expired";
     SALE_OVERLAP = CONFLICT, "Another sale of the product is at the same time";
     SALE_FIXED = CONFLICT, "The sale cannot be changed like this any more";

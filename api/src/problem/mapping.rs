@@ -4,6 +4,7 @@ use serde_json::json;
 use shared::domain::{Reason, TrackingId};
 use shared::pipeline::admit::AdmitError;
 use shared::pipeline::conclude::ConcludeError;
+use shared::pipeline::dead_letters::LetterError;
 use shared::pipeline::group_commit::LineError;
 use shared::pipeline::track::TrackError;
 use shared::ports::LedgerError;
@@ -113,6 +114,18 @@ impl From<LineError> for Problem {
     }
 }
 
+impl From<LetterError> for Problem {
+    fn from(error: LetterError) -> Self {
+        match error {
+            LetterError::Ledger(error) => error.into(),
+            LetterError::Queue(error) => {
+                warn!(%error, "a dead letter was not replayed");
+                Self::new(kind::UNAVAILABLE, "The broker did not take it. Replay it again.")
+            }
+        }
+    }
+}
+
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
@@ -145,6 +158,15 @@ impl From<LedgerError> for Problem {
             LedgerError::SaleTaken { taken } => {
                 let detail = format!("{taken} units of the sale are sold or held.");
                 Self::new(kind::SALE_TAKEN, detail).with("taken", taken)
+            }
+            LedgerError::LetterNotFound => Self::plain(kind::DEAD_LETTER_NOT_FOUND),
+            LedgerError::LetterUnusable => {
+                let detail = "It cannot be decoded, or its ID is not its own. It can be discarded.";
+                Self::new(kind::NOT_REPLAYABLE, detail)
+            }
+            LedgerError::LetterDecided(status) => {
+                let detail = format!("Its order is {status} already.");
+                Self::new(kind::INVALID_TRANSITION, detail).with("status", status.as_str())
             }
         }
     }

@@ -30,6 +30,8 @@ responses! {
     Refused = "A rule refuses it: OUT_OF_STOCK, LIMIT_REACHED, ALREADY_PURCHASED, SALE_NOT_STARTED, SALE_ENDED, SALE_CANCELLED, PRODUCT_INACTIVE. details.trackingId names the row where one was written.";
     NoSuchSale = "SALE_NOT_FOUND: there is no such sale.";
     SaleConflict = "SALE_OVERLAP: another sale of the product (details.saleId) is at the same time. SALE_FIXED: it is over, called off or has begun (details.status). SALE_TAKEN: it has sold or holds more units than that (details.taken).";
+    NoSuchLetter = "DEAD_LETTER_NOT_FOUND: there is no such dead letter.";
+    LetterConflict = "NOT_REPLAYABLE: nothing of it can be settled. INVALID_TRANSITION: its order was decided already; details.status says how.";
     SkuTaken = "SKU_TAKEN: another product has this SKU.";
     StockInUse = "STOCK_IN_USE: so many units cannot be withdrawn; details.available says how many can.";
     TooLarge = "PAYLOAD_TOO_LARGE: the body is larger than 16 KiB (or as configured).";

@@ -50,6 +50,8 @@ use crate::state::Shared;
             responses::Refused,
             responses::NoSuchSale,
             responses::SaleConflict,
+            responses::NoSuchLetter,
+            responses::LetterConflict,
             responses::SkuTaken,
             responses::StockInUse,
             responses::TooLarge,

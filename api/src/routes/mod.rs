@@ -3,6 +3,7 @@
 pub mod async_purchase;
 pub mod buy;
 mod conclude;
+pub mod dead_letters;
 pub mod docs;
 pub mod health;
 pub mod operators;

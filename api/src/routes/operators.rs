@@ -21,8 +21,8 @@ use crate::problem::{Problem, kind, responses};
 use crate::state::{App, Shared};
 use crate::views::{Audit, Availability, ProductView};
 
-/// Who is noted in `stock_movements`: there is one key, so operators are one.
-const WHO: &str = "operator";
+/// Who is noted where operators did something: there is one key, so operators are one.
+pub(super) const WHO: &str = "operator";
 
 /// Adds a product
 #[utoipa::path(

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod json;
+mod letter;
 mod operations;
 mod order;
 mod product;
@@ -12,6 +13,9 @@ mod text;
 
 pub use accepted::Accepted;
 pub(crate) use json::Object;
+pub use letter::{
+    DeadLetterList, DeadLetterMoved, DeadLetterView, DeadLettersMoved, RefusedLetter,
+};
 pub use operations::{Alive, Audit, QueueView};
 pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};

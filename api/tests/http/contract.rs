@@ -23,6 +23,8 @@ async fn the_document_lists_every_route_and_no_other() {
     }
     let expected = [
         "GET /api/v1/admin/audit",
+        "GET /api/v1/admin/dead-letters",
+        "GET /api/v1/admin/dead-letters/{id}",
         "GET /api/v1/async/queue/status",
         "DELETE /api/v1/reservations/{reservationId}",
         "GET /api/v1/flash-sales",
@@ -44,6 +46,10 @@ async fn the_document_lists_every_route_and_no_other() {
         "PATCH /api/v1/flash-sales/{id}",
         "PATCH /api/v1/products/{product}",
         "POST /api/buy/{product}",
+        "POST /api/v1/admin/dead-letters/discard",
+        "POST /api/v1/admin/dead-letters/replay",
+        "POST /api/v1/admin/dead-letters/{id}/discard",
+        "POST /api/v1/admin/dead-letters/{id}/replay",
         "POST /api/v1/async/purchase",
         "POST /api/v1/orders",
         "POST /api/v1/orders/checkout",
@@ -111,7 +117,18 @@ async fn what_is_answered_is_what_the_schemas_say() {
     let accepted = app.post("/api/v1/async/purchase", &buy).await.ok(202);
     let path = format!("{}?wait=20", accepted["links"]["self"].as_str().unwrap());
     let audit = app.operate("GET", "/api/v1/admin/audit", &serde_json::json!({})).await.ok(200);
+    crate::dead_letters::parked(&app, "u-2").await;
+    let letters = app.operate("GET", "/api/v1/admin/dead-letters", &Value::Null).await.ok(200);
+    let all = serde_json::json!({"ids": [1, 9]});
+    let moved = app.operate("POST", "/api/v1/admin/dead-letters/discard", &all).await.ok(200);
+    let again = "/api/v1/admin/dead-letters/1/discard";
     let cases = [
+        ("DeadLetterView", letters["deadLetters"][0].clone()),
+        ("LetterPurchase", letters["deadLetters"][0]["purchases"][0].clone()),
+        ("DeadLetterList", letters),
+        ("RefusedLetter", moved["refused"][0].clone()),
+        ("DeadLettersMoved", moved),
+        ("DeadLetterMoved", app.operate("POST", again, &Value::Null).await.ok(200)),
         ("Accepted", accepted),
         ("PurchaseView", app.get(&path).await.ok(200)),
         ("Sold", app.post("/api/v1/sync/purchase", &buy).await.ok(200)),

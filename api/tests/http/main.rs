@@ -4,6 +4,7 @@
 mod async_purchase;
 mod bad_input;
 mod contract;
+mod dead_letters;
 mod operations;
 mod operators;
 mod orders;

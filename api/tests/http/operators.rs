@@ -22,6 +22,12 @@ async fn strangers_are_turned_away_before_anything_is_read() {
         ("PATCH", "/api/v1/products/1"),
         ("POST", "/api/v1/products/1/restock"),
         ("GET", "/api/v1/admin/audit"),
+        ("GET", "/api/v1/admin/dead-letters"),
+        ("GET", "/api/v1/admin/dead-letters/1"),
+        ("POST", "/api/v1/admin/dead-letters/1/replay"),
+        ("POST", "/api/v1/admin/dead-letters/1/discard"),
+        ("POST", "/api/v1/admin/dead-letters/replay"),
+        ("POST", "/api/v1/admin/dead-letters/discard"),
     ];
     let longer = format!("{API_KEY}x");
     for (method, path) in routes {

@@ -1,12 +1,14 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
 //! along ([`advance`]), announced ([`relay`], to other systems as [`events`]), looked up
-//! ([`track`]), checked ([`audit`]). Knows the domain and the ports, no technology.
+//! ([`track`]), checked ([`audit`]); where it could not be settled, replayed or discarded
+//! ([`dead_letters`]). Knows the domain and the ports, no technology.
 #![deny(clippy::disallowed_methods)]
 
 pub mod admit;
 pub mod advance;
 pub mod audit;
 pub mod conclude;
+pub mod dead_letters;
 pub mod events;
 pub mod group_commit;
 pub mod key;

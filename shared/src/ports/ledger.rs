@@ -65,6 +65,13 @@ pub enum LedgerError {
     LetterDecided(Status),
 }
 
+impl LedgerError {
+    /// Whether it is an answer about a dead letter, and not a failure.
+    pub const fn is_about_letters(&self) -> bool {
+        matches!(self, Self::LetterNotFound | Self::LetterUnusable | Self::LetterDecided(_))
+    }
+}
+
 /// What a recorded batch came to.
 #[derive(Debug, Clone, Default)]
 pub struct Recorded {

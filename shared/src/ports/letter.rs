@@ -36,6 +36,15 @@ impl std::str::FromStr for LetterRef {
     }
 }
 
+impl std::fmt::Display for LetterRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Order(id) => id.fmt(f),
+        }
+    }
+}
+
 /// A dead letter as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptLetter {
