@@ -3,6 +3,7 @@
 
 mod audit;
 mod dev;
+mod dlq;
 mod health;
 mod limits;
 mod load;
@@ -45,6 +46,9 @@ enum Command {
     Seed(seed::Seed),
     /// Check that stock, orders and gate add up; exits 1 if they do not
     Audit(audit::Audit),
+    /// Look at dead letters, replay and discard them
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
     /// Let a crowd loose on a shop and audit what came of it
     #[command(subcommand)]
     Load(load::Load),
@@ -79,6 +83,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(options) => {
             quietly(file, async |config| audit::run(&options, &family::real(&config)?).await)
         }
+        Command::Dlq(command) => quietly(file, async |config| dlq::run(&command, &config).await),
         Command::Load(options) => load::run(options, file),
         // Talks to a running shop and needs no configuration.
         Command::Health(options) => health::run(&options),

@@ -199,6 +199,12 @@ pub struct RefusedLetter {
     detail: String,
 }
 
+impl std::fmt::Display for RefusedLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.id, self.detail)
+    }
+}
+
 impl DeadLettersMoved {
     /// Counts one; gives back what is owed for it.
     pub fn add(&mut self, (letter, outcome): Outcome) -> Option<Announcement> {

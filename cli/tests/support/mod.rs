@@ -10,7 +10,7 @@ pub use http::{Answer, Client};
 pub use program::Program;
 pub use servers::{Down, Server, Servers};
 pub use shared::testing::eventually;
-pub use stack::Stack;
+pub use stack::{Stack, free_port};
 
 /// The operators' key of every stack.
 pub const API_KEY: &str = "a-key-for-end-to-end-tests";

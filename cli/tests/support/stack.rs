@@ -55,6 +55,13 @@ impl Stack {
         (status.success(), serde_json::from_str(&text).unwrap())
     }
 
+    /// `doorbuster dlq … --json`: exit code and answer.
+    pub fn dlq(&self, args: &[&str]) -> (bool, Value) {
+        let args = [&["dlq"], args, &["--json"]].concat();
+        let (status, text) = Program::run("doorbuster", &args, &self.environment);
+        (status.success(), serde_json::from_str(&text).unwrap_or_default())
+    }
+
     /// Waits until the audit finds nothing: gate, ledger and orders agree.
     pub async fn healthy(&self) {
         eventually("a healthy audit", async || self.audit().0.then_some(())).await;
