@@ -52,7 +52,7 @@ pub struct Audit {
     products: Vec<ProductAudit>,
     /// Orders waiting for an operator.
     parked: i64,
-    /// Dead letters kept.
+    /// Dead letters that wait for an operator.
     dead_letters: i64,
     /// Announcements not yet made.
     outbox: i64,

@@ -105,7 +105,7 @@ mod tests {
         let first = purchase(1, "u-1", 2);
         let replayed = Purchase { replayed: true, ..first.clone() };
         assert_eq!(encode_alone(&replayed), encode(std::slice::from_ref(&first)));
-        assert_eq!(purchases_in(&encode_alone(&replayed)), [first.clone()]);
+        assert_eq!(purchases_in(&encode_alone(&replayed)), std::slice::from_ref(&first));
         assert_eq!(purchases_in(&serde_json::to_vec(&first).unwrap()), [first]);
         assert!(purchases_in(b"garbage").is_empty());
     }

@@ -52,7 +52,7 @@ pub struct AuditReport {
     pub products: Vec<ProductReport>,
     /// Orders waiting for an operator.
     pub parked: i64,
-    /// Dead letters kept.
+    /// Dead letters that wait for an operator.
     pub dead_letters: i64,
     /// Outbox rows not yet paid.
     pub outbox: i64,

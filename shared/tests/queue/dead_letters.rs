@@ -41,7 +41,7 @@ async fn what_is_dealt_with_leaves_and_the_others_stay(#[values(Real, Embedded)]
         queue.publish_dead(&letter(text)).await.unwrap();
     }
     let (seen, removed) = sift_dead(&*queue, 10, |body| body == b"a").await.unwrap();
-    assert_eq!((seen, removed), (texts.map(|text| text.into()).to_vec(), 2));
+    assert_eq!((seen, removed), (texts.map(Vec::from).to_vec(), 2));
     let left = eventually("the others are back in the queue", async || {
         (queue.status().await.unwrap().dead_letters == 2).then_some(())?;
         Some(peek_dead(&*queue, 10).await.unwrap())

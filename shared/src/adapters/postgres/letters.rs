@@ -18,8 +18,8 @@ use super::statement::{bind, command, query};
 use super::{advance, reads, rows};
 use crate::domain::{Act, Command, Order, Refusal, Status, TrackingId};
 use crate::ports::{
-    AuditEntry, DeadLetter, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterAct, LetterId,
-    LetterMoved, LetterQuery, LetterRef, LettersWaiting,
+    Announcement, AuditEntry, DeadLetter, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterAct,
+    LetterId, LetterMoved, LetterQuery, LetterRef, LettersWaiting,
 };
 
 /// The columns of a letter but its body, in the order of [`LetterSql`].
@@ -198,10 +198,7 @@ pub(super) async fn discard(
     Ok(LetterMoved { letter, changed, announcement })
 }
 
-async fn discard_order(
-    session: &Session,
-    id: TrackingId,
-) -> Result<Option<crate::ports::Announcement>, Fault> {
+async fn discard_order(session: &Session, id: TrackingId) -> Result<Option<Announcement>, Fault> {
     let command = Command { id, user: None, act: Act::Discard };
     let carried = advance::advance(session, &[command]).await?;
     match carried.results.into_iter().next() {
@@ -238,6 +235,8 @@ async fn log(
     session.execute(command(sql, binds)).await.map(drop)
 }
 
+type EntryRow = (i64, PgTimestamp, String, String, String, String);
+
 /// Reads the log, oldest first.
 pub(super) async fn audit_log(
     session: &Session,
@@ -251,9 +250,8 @@ pub(super) async fn audit_log(
         sql,
         (bind::<BigInt, _>(after), bind::<BigInt, _>(limit)),
     );
-    type Row = (i64, PgTimestamp, String, String, String, String);
-    let found: Vec<Row> = session.rows(read).await?;
-    let entry = |(id, at, actor, action, subject, details): Row| AuditEntry {
+    let found: Vec<EntryRow> = session.rows(read).await?;
+    let entry = |(id, at, actor, action, subject, details): EntryRow| AuditEntry {
         id,
         at: rows::from_pg(at),
         actor,

@@ -127,10 +127,9 @@ impl State {
                     return Err(LedgerError::LetterDecided(from));
                 }
                 Some(Err(_)) => return Err(LedgerError::LetterDecided(Status::Rejected)),
-                _ => {
-                    (changed, announcement) = (carried.announcement.is_some(), carried.announcement)
-                }
+                _ => announcement = carried.announcement,
             }
+            changed = announcement.is_some();
             self.close_letters(order.id, now);
         }
         if !changed {
@@ -145,7 +144,7 @@ impl State {
 
     fn log(&mut self, act: LetterAct, letter: &KeptLetter, who: &str, at: Timestamp) {
         let (subject, details) = act.entry(letter);
-        let id = self.log.len() as i64 + 1;
+        let id = self.log.last().map_or(0, |entry| entry.id) + 1;
         let (actor, action) = (who.to_owned(), act.as_str().to_owned());
         self.log.push(AuditEntry { id, at, actor, action, subject, details });
     }
