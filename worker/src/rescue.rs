@@ -18,14 +18,12 @@ use tracing::{debug, warn};
 
 /// Dead letters looked at in one pass, the oldest first.
 const PASS_MAX: usize = 10_000;
-/// Looking takes letters out of everybody's sight for as long as it lasts: a tenth of the time at most.
-const REST: u32 = 9;
-
 /// Looks for dead letters for ever; drop the future to stop.
 pub(crate) async fn rescue(ports: Ports, keys: Arc<KeyRing>, relay: Relay, every: Duration) {
     let mut tick = tokio::time::interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = None;
+    // Looking takes letters out of everybody's sight for as long as it lasts: half of the time at most.
     let mut rested = Instant::now();
     loop {
         tick.tick().await;
@@ -40,11 +38,13 @@ pub(crate) async fn rescue(ports: Ports, keys: Arc<KeyRing>, relay: Relay, every
         match ports.queue.sift_dead(PASS_MAX, &rescuer).await {
             Ok(removed) => {
                 debug!(removed, "dead letters that were dealt with left their queue");
-                seen = state.filter(|_| rescuer.is_done());
+                // A broker may not have heard the last of many acknowledgements on a channel that is
+                // closed then: those messages are back, so it goes on until nothing is removed.
+                seen = state.filter(|_| removed == 0 && rescuer.is_done());
             }
             Err(error) => debug!(%error, "dead letters are looked at again later"),
         }
-        rested = Instant::now() + began.elapsed() * REST;
+        rested = Instant::now() + began.elapsed();
     }
 }
 

@@ -41,7 +41,8 @@ pub trait PurchaseQueue: Send + Sync {
     async fn consume(&self) -> Result<Box<dyn Deliveries>, QueueError>;
 
     /// Looks through the oldest `limit` messages of the dead-letter queue. Those that `sieve` lets go
-    /// are removed, all others stay where they are. Answers how many were removed.
+    /// are removed, all others stay where they are. Answers how many were removed; some of them may be
+    /// back, as after any acknowledgement that got lost.
     async fn sift_dead(&self, limit: usize, sieve: &dyn Sieve) -> Result<usize, QueueError>;
 
     /// Depth, consumers and dead letters.
