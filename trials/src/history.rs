@@ -150,10 +150,10 @@ impl History {
         })
     }
 
-    /// The looks, by reader.
-    pub(crate) fn looks(&self) -> impl Iterator<Item = (&str, TrackingId, &Seen)> {
+    /// The looks, by reader, with the moment of each.
+    pub(crate) fn looks(&self) -> impl Iterator<Item = (Timestamp, &str, TrackingId, &Seen)> {
         self.0.iter().filter_map(|line| match &line.what {
-            What::Looked { reader, id, seen } => Some((reader.as_str(), *id, seen)),
+            What::Looked { reader, id, seen } => Some((line.at, reader.as_str(), *id, seen)),
             _ => None,
         })
     }

@@ -133,6 +133,14 @@ fn lives(evidence: &Evidence, orders: &BTreeMap<TrackingId, &Order>, findings: &
             format!("version {version} was {known} and {status}")
         });
     }
+    for (at, _, _, seen) in evidence.history.looks() {
+        let Seen::Order { order, status: Status::Expired, .. } = seen else { continue };
+        let ends = orders.get(order).and_then(|order| order.expires_at);
+        let in_time = ends.is_some_and(|ends| ends <= at);
+        findings.expect(in_time, Invariant::HoldResolvesOnce, order, || {
+            format!("it was expired at {at}, and lasts until {ends:?}")
+        });
+    }
     for (id, life) in lives {
         for ((version, from), (next, to)) in life.iter().zip(life.iter().skip(1)) {
             // Versions that nobody saw may lie between, and rows that change without a new state.

@@ -16,7 +16,7 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
 /// I7
 fn no_going_back(evidence: &Evidence, findings: &mut Findings) {
     let mut seen: BTreeMap<(&str, TrackingId), (TrackingId, i64)> = BTreeMap::new();
-    for (reader, id, look) in evidence.history.looks() {
+    for (_, reader, id, look) in evidence.history.looks() {
         match look {
             Seen::Order { order, version, .. } => {
                 let last = seen.insert((reader, id), (*order, *version));

@@ -183,6 +183,15 @@ fn every_breach_is_found_by_its_name() {
                 e.ledger.orders[0].status = Status::Pending;
             }),
         ),
+        (
+            I::HoldResolvesOnce,
+            Box::new(|e| {
+                let (hold, ends) = (&mut e.ledger.orders[0], at(60));
+                (hold.status, hold.expires_at) = (Status::Expired, Some(ends));
+                e.history.0.retain(|line| !matches!(line.what, What::Looked { .. }));
+                e.history.0.push(looked(59, id(1), seen(id(1), Status::Expired, 1)));
+            }),
+        ),
         (I::Limits, Box::new(|e| e.ledger.products[0].per_user_limit = Some(0))),
         (I::Limits, Box::new(|e| drop(e.ledger.bought.pop()))),
         (I::StockEvents, Box::new(|e| e.history.0.push(told(60, level(0, 3))))),

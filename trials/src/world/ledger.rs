@@ -6,9 +6,9 @@ use shared::domain::{
     Timestamp, TrackingId, TrackingKey,
 };
 use shared::ports::{
-    Announcement, Answer, Carried, DeadLetter, DueId, Expired, Ledger, LedgerAudit, LedgerError,
-    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
-    UserKey,
+    Announcement, Answer, AuditEntry, Carried, DeadLetter, DueId, Expired, KeptLetter, Ledger,
+    LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting, NewProduct,
+    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 use super::{Call, Tap};
@@ -41,6 +41,13 @@ tapped! {
     begin_attempt(id: TrackingId) -> u32;
     park(letter: &DeadLetter) -> Option<Announcement>;
     keep_dead_letter(letter: &DeadLetter) -> ();
+    letters(query: &LetterQuery) -> Vec<KeptLetter>;
+    letter(letter: LetterRef) -> Option<KeptLetter>;
+    letters_open(bodies: &[Vec<u8>]) -> Vec<Option<bool>>;
+    letters_waiting() -> LettersWaiting;
+    replay_letter(letter: LetterRef, who: &str) -> LetterMoved;
+    discard_letter(letter: LetterRef, who: &str) -> LetterMoved;
+    audit_log(after: i64, limit: usize) -> Vec<AuditEntry>;
     orders(ids: &[TrackingId]) -> Vec<Order>;
     orders_by_key(keys: &[UserKey]) -> Vec<Order>;
     catalogue() -> Catalogue;

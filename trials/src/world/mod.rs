@@ -130,7 +130,7 @@ impl World {
         let products: Vec<_> = ledger.products.iter().map(|product| product.id).collect();
         let gate = self.gate.levels(&products).await.unwrap_or_default();
         let status = self.queue.status().await.unwrap_or_default();
-        let dead = self.queue.peek_dead(usize::MAX).await.unwrap_or_default();
+        let dead = self.queue.dead_messages();
         let notes = self.notes();
         Evidence {
             history: notes.history.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shared::domain::Purchase;
 use shared::ports::{
-    DeadLetter, Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt,
+    DeadLetter, Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve,
 };
 use tokio::sync::Mutex;
 
@@ -63,9 +63,9 @@ impl PurchaseQueue for TappedQueue {
         Ok(Box::new(TappedDeliveries { tap: self.tap.clone(), inner }))
     }
 
-    async fn peek_dead(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {
-        let deed = self.tap.world.queue.peek_dead(limit);
-        self.tap.call(Call::Queue("peek_dead"), unavailable, deed).await
+    async fn sift_dead(&self, limit: usize, sieve: &dyn Sieve) -> Result<usize, QueueError> {
+        let deed = self.tap.world.queue.sift_dead(limit, sieve);
+        self.tap.call(Call::Queue("sift_dead"), unavailable, deed).await
     }
 
     async fn status(&self) -> Result<QueueStatus, QueueError> {

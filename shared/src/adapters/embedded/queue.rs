@@ -61,6 +61,11 @@ impl EmbeddedQueue {
         Self { messages_max, shared: Arc::default() }
     }
 
+    /// Every message of the dead-letter queue.
+    pub fn dead_messages(&self) -> Vec<Vec<u8>> {
+        self.shared.lock().dead.clone()
+    }
+
     /// Every message, with how often it was delivered before and the consumer who has it in hand.
     pub fn messages(&self) -> Vec<(Vec<u8>, u32, Option<u64>)> {
         let state = self.shared.lock();

@@ -6,7 +6,6 @@ use crate::domain::order::{Order, Reason, Status};
 use crate::domain::time::Timestamp;
 use crate::domain::tracking::TrackingId;
 use crate::domain::transition::Cause;
-use crate::planted::planted;
 
 /// What an act means for an order where it stands.
 pub(super) enum Move {
@@ -97,8 +96,7 @@ fn cancel(order: &Order, sold_too: bool) -> Result<Move, Refusal> {
 }
 
 fn expire(order: &Order, now: Timestamp) -> Move {
-    let early_ms = if planted("sweep-too-early") { 1_000 } else { 0 };
-    let passed = |end: Option<Timestamp>| end.is_some_and(|at| at <= now.plus_millis(early_ms));
+    let passed = |deadline: Option<Timestamp>| deadline.is_some_and(|at| at <= now);
     match order.status {
         Status::Reserved if passed(order.expires_at) => Move::To(Status::Expired, Cause::Sweep),
         Status::Pending if passed(order.pay_by) => Move::To(Status::Failed, Cause::Refusal),

@@ -40,7 +40,7 @@ impl State {
             sales: self.sales.values().cloned().collect(),
             orders,
             bought,
-            letters: self.letters.clone(),
+            letters: self.letters.iter().map(|kept| kept.letter.clone()).collect(),
             dues: self.dues.len(),
         }
     }

@@ -23,6 +23,7 @@ use crate::domain::{
     Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
     Timestamp, TrackingId, TrackingKey,
 };
+use crate::planted::planted;
 use crate::ports::{
     Announcement, Answer, AuditEntry, Carried, Clock, DeadLetter, DueId, Expired, KeptLetter,
     Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting,
@@ -84,7 +85,8 @@ impl Ledger for EmbeddedLedger {
     }
 
     async fn expire(&self, limit: usize) -> Result<Expired, LedgerError> {
-        Ok(self.state().expire(limit, self.clock.now()))
+        let early_ms = if planted("sweep-too-early") { 1_000 } else { 0 };
+        Ok(self.state().expire(limit, self.clock.now().plus_millis(early_ms)))
     }
 
     async fn orders_of(&self, query: &OrderQuery) -> Result<Vec<Order>, LedgerError> {
