@@ -46,7 +46,9 @@ fn main() -> ExitCode {
     match Args::parse().what {
         Trial::Simulate { seed, lives, trace } => simulate(seed, lives, trace),
         Trial::Mutants => {
-            shared::planted::BUGS.iter().for_each(|(bug, rule)| println!("{bug}\t{rule}"));
+            for (bug, rule) in shared::planted::BUGS {
+                println!("{bug}\t{rule}");
+            }
             ExitCode::SUCCESS
         }
         Trial::Explore { faults, choices: None } => explore_all(faults),

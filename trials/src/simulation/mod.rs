@@ -143,6 +143,8 @@ async fn life(seed: u64) -> Life {
     record.calm();
     programs.heal();
     world.trace("calm");
+    // Calls that are under way may still be slow.
+    sleep(Duration::from_millis(2 * weather::SLOW_MS_MAX)).await;
 
     let served = timeout(PATIENCE, clients.finish()).await.is_ok();
     if !served {

@@ -16,6 +16,9 @@ use crate::world::{Call, Director, Fate, Node, World};
 /// How far a program's clock may be wrong.
 pub(super) const CLOCK_WRONG_MS_MAX: i64 = 400;
 
+/// The longest that a call takes to begin, and to be answered.
+pub(super) const SLOW_MS_MAX: u64 = 3_000;
+
 /// The servers that can be away.
 const SERVERS: usize = 4;
 
@@ -39,7 +42,7 @@ impl Climate {
             error_after: [(); SERVERS].map(|()| often(&[0, 0, 10, 100])),
             crash: often(&[0, 1, 5, 60]),
             slow: often(&[0, 20, 200]),
-            slow_ms_max: u64::from(often(&[50, 400, 3_000])),
+            slow_ms_max: u64::from(often(&[50, 400, SLOW_MS_MAX as u32])),
             hold_back: often(&[0, 50, 300]),
             repeat: often(&[0, 20, 200]),
         }
