@@ -8,6 +8,7 @@ pub mod adapters;
 pub mod boards;
 pub mod config;
 pub mod domain;
+pub mod failpoints;
 pub mod pipeline;
 pub mod planted;
 pub mod ports;

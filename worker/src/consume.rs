@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use metrics::{counter, histogram};
 use shared::domain::Purchase;
+use shared::failpoints;
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
@@ -109,10 +110,11 @@ impl Consumer {
             receipt.reject().await?;
         }
         // With what was rejected out of the way, all that came before the last one is settled.
-        match last {
-            Some(last) => Ok(last.ack_through().await?),
-            None => Ok(()),
+        if let Some(last) = last {
+            last.ack_through().await?;
+            failpoints::reach("worker.acked").await;
         }
+        Ok(())
     }
 
     async fn settle(&self, purchases: &[Purchase]) -> Result<(), End> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
+use shared::failpoints;
 use shared::pipeline::relay::Relay;
 use shared::ports::Ledger;
 use tokio::time::{Instant, sleep};
@@ -26,6 +27,9 @@ pub(crate) async fn end_holds(ledger: Arc<dyn Ledger>, relay: Relay) {
         let began = Instant::now();
         match ledger.expire(BATCH_MAX).await {
             Ok(expired) => {
+                if expired.count > 0 {
+                    failpoints::reach("expire.recorded").await;
+                }
                 expired.announcement.into_iter().for_each(|announcement| relay.offer(announcement));
                 if expired.count > 0 {
                     counter!("doorbuster_expired_total").increment(expired.count as u64);

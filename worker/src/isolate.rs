@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use metrics::counter;
 use shared::domain::{Purchase, TrackingId};
+use shared::failpoints;
 use shared::planted::planted;
 use shared::ports::{DeadLetter, LedgerError};
 use tracing::error;
@@ -95,6 +96,7 @@ impl Consumer {
             }
             match self.ledger.park(&letter).await {
                 Ok(owed) => {
+                    failpoints::reach("park.recorded").await;
                     if let Some(announcement) = owed {
                         self.relay.offer(announcement);
                     }

@@ -17,6 +17,7 @@ use crate::domain::{
     Fingerprint, IdempotencyKey, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase,
     Quantity, Reason, Sale, SaleId, Terms, UserId,
 };
+use crate::failpoints;
 use crate::planted::planted;
 use crate::ports::{
     Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, LedgerError, PurchaseQueue,
@@ -176,11 +177,13 @@ impl Admitter {
 
     /// Publishes an admitted purchase; `Ok` means the broker has it for good.
     pub async fn publish(&self, purchase: Purchase) -> Result<(), AdmitError> {
+        failpoints::reach("admit.stamped").await;
         self.queue.writable().map_err(|error| AdmitError::Unavailable(error.to_string()))?;
         // Boxed: a timer is large, and would make every step of the request's future as large.
         let confirmed = tokio::time::timeout(self.timeout, self.publishing.submit(purchase));
         match Box::pin(confirmed).await {
             Ok(Ok(Ok(()))) => {
+                failpoints::reach("admit.confirmed").await;
                 counter!("doorbuster_accepted_total", "mode" => "async").increment(1);
                 Ok(())
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use crate::failpoints;
 use crate::ports::{
     Ledger, LedgerError, LetterAct, LetterId, LetterMoved, LetterQuery, LetterRef, PurchaseQueue,
     QueueError,
@@ -68,6 +69,7 @@ impl Operation<'_> {
             return Ok(self.ledger.discard_letter(letter, self.who).await?);
         }
         let moved = self.ledger.replay_letter(letter, self.who).await?;
+        failpoints::reach("replay.noted").await;
         if let Some(purchase) = moved.letter.replay().filter(|_| moved.changed) {
             self.queue.publish(&[purchase]).await?;
         }

@@ -22,6 +22,7 @@ use crate::config::{self, LatePayment, RefusedPayment};
 use crate::domain::{
     Act, Advanced, Command, Late, Order, Payment, PaymentRef, Status, TrackingId, UserId,
 };
+use crate::failpoints;
 use crate::ports::{Charge, Clock, LedgerClock, LedgerError, PaymentGateway, PaymentVerdict};
 
 /// Payments being collected at once; more checkouts are turned away.
@@ -139,6 +140,7 @@ impl Cashier {
 
     /// Collects a payment and records the verdict, if there is one in time.
     async fn collect(&self, charge: Charge) -> Option<Order> {
+        failpoints::reach("pay.begun").await;
         let enough = async {
             tokio::select! {
                 () = sleep(self.rules.pay_within) => {}
@@ -157,6 +159,7 @@ impl Cashier {
                 return None;
             }
         };
+        failpoints::reach("pay.collected").await;
         self.record(&charge, verdict, enough).await
     }
 

@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::events::Events;
 use crate::domain::{ProductId, StockLevel};
+use crate::failpoints;
 use crate::planted::planted;
 use crate::ports::{
     Announcement, BusError, BusMessage, EventBus, Ledger, LedgerError, PurchaseQueue, QueueError,
@@ -133,6 +134,7 @@ impl Payer {
 
     /// Tells the gate and the boards; true if the boards were.
     async fn show(&self, round: &[Announcement]) -> bool {
+        failpoints::reach("relay.show").await;
         let started = Instant::now();
         let levels = newest(round.iter().flat_map(|announcement| &announcement.levels));
         self.sync_gate(&levels).await;
@@ -147,6 +149,7 @@ impl Payer {
 
     /// Tells everybody else, then deletes the rows of what is paid; true if all was.
     async fn conclude(&self, round: &[Announcement]) -> bool {
+        failpoints::reach("relay.shown").await;
         if let Err(error) = self.publish_events(round).await {
             counter!("doorbuster_relay_failures_total", "call" => "events").increment(1);
             warn!(%error, "events are left to the sweep");
@@ -168,6 +171,7 @@ impl Payer {
                 }
             }
         }
+        failpoints::reach("relay.told").await;
         let dues: Vec<_> = paid.iter().filter_map(|announcement| announcement.due).collect();
         if let Err(error) = self.ledger.clear_dues(&dues).await {
             debug!(%error, "announced, but still in the outbox: it will be announced again");

@@ -14,6 +14,7 @@ use tracing::debug;
 
 use super::relay::Relay;
 use crate::domain::{Order, ProductId, Purchase, Reason, Settled, Status};
+use crate::failpoints;
 use crate::ports::{Answer, Ledger, LedgerError, ProductClaim, Recorded, StockGate};
 
 /// Concludes batches.
@@ -33,11 +34,14 @@ impl Settler {
     /// Settles `batch`. When this returns `Ok`, every outcome is durable.
     pub async fn settle(&self, batch: &[Purchase]) -> Result<Recorded, LedgerError> {
         let started = Instant::now();
+        failpoints::reach("settle.begun").await;
         let answers = self.claim(batch).await;
+        failpoints::reach("settle.claimed").await;
         let recorded = self.ledger.record(batch, &answers).await.inspect_err(|error| {
             let kind = if matches!(error, LedgerError::Poison(_)) { "poison" } else { "outage" };
             counter!("doorbuster_ledger_errors_total", "kind" => kind).increment(1);
         })?;
+        failpoints::reach("settle.recorded").await;
         histogram!("doorbuster_settle_seconds").record(started.elapsed().as_secs_f64());
         histogram!("doorbuster_settle_batch_size").record(batch.len() as f64);
         if let Some(announcement) = recorded.announcement.clone() {
