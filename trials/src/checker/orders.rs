@@ -174,6 +174,12 @@ fn limits(evidence: &Evidence, findings: &mut Findings) {
             *have.entry(buyer).or_default() += i64::from(terms.quantity.units());
         }
     }
+    let counted: BTreeMap<_, _> = evidence
+        .ledger
+        .bought
+        .iter()
+        .map(|((product, sale, user), units)| ((*product, *sale, user), i64::from(*units)))
+        .collect();
     let mut of_sales: BTreeMap<SaleId, i64> = BTreeMap::new();
     for ((product, sale, user), units) in &have {
         let limit = if let Some(id) = sale {
@@ -188,12 +194,7 @@ fn limits(evidence: &Evidence, findings: &mut Findings) {
         findings.expect(within, Invariant::Limits, user, || {
             format!("has {units} of product {product} under a limit of {limit:?}")
         });
-        let counted = evidence
-            .ledger
-            .bought
-            .iter()
-            .find(|((p, s, u), _)| (p, s, u) == (product, sale, *user));
-        let counted = counted.map_or(0, |(_, units)| i64::from(*units));
+        let counted = counted.get(&(*product, *sale, *user)).copied().unwrap_or_default();
         findings.expect(limit.is_none() || counted == *units, Invariant::Limits, user, || {
             format!("has {units} of product {product}, and {counted} are counted")
         });

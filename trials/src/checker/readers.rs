@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::{ProductId, Reason, StockLevel, Timestamp, TrackingId};
+use shared::domain::{Order, ProductId, Reason, StockLevel, Timestamp, TrackingId};
 
-use super::{Commit, Evidence, Findings, Invariant};
+use super::evidence::Commits;
+use super::{Evidence, Findings, Invariant};
 use crate::history::{Answer, Seen, Want, What};
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
@@ -31,6 +32,16 @@ fn no_going_back(evidence: &Evidence, findings: &mut Findings) {
             }),
             Seen::Unknown => {}
         }
+    }
+    let Some(rest) = evidence.rest else { return };
+    let stored: BTreeMap<TrackingId, &Order> =
+        evidence.ledger.orders.iter().map(|order| (order.id, order)).collect();
+    for (_, reader, id, look) in evidence.history.looks().filter(|(at, ..)| *at >= rest) {
+        let Seen::Order { order, version, .. } = look else { continue };
+        let last = stored.get(order).map_or(0, |order| order.version);
+        findings.expect(last == *version, Invariant::NoGoingBack, id, || {
+            format!("{reader} still shows version {version}, version {last} is stored")
+        });
     }
 }
 
@@ -77,7 +88,8 @@ fn stock_events(evidence: &Evidence, findings: &mut Findings) {
 
 /// I11: at some moment within the staleness bound there were too few.
 fn edge_was_right(evidence: &Evidence, findings: &mut Findings) {
-    if evidence.commits.is_empty() {
+    let commits = Commits::of(evidence);
+    if commits.is_empty() {
         return;
     }
     let mut asked: BTreeMap<u64, (Timestamp, &Want)> = BTreeMap::new();
@@ -90,8 +102,8 @@ fn edge_was_right(evidence: &Evidence, findings: &mut Findings) {
         let Answer::Refused { reason: Reason::OutOfStock } = answer else { continue };
         let Some((asked_at, want)) = asked.get(&attempt) else { continue };
         // It was judged at some moment between the question and the answer.
-        let since = asked_at.plus_millis(-evidence.stale_ms);
-        let short = levels_between(evidence, want.product, since, at).any(|level| {
+        let since = asked_at.plus_millis(-evidence.stale_ms - evidence.commit_ms);
+        let short = commits.levels_between(want.product, since, at).any(|level| {
             let left = level.sale.map_or(i64::MAX, |left| left.sale_left);
             level.counts.available().min(left) < i64::from(want.quantity.units())
         });
@@ -99,18 +111,4 @@ fn edge_was_right(evidence: &Evidence, findings: &mut Findings) {
             format!("refused as sold out at {at}, when there had been enough for a while")
         });
     }
-}
-
-/// The states of a product from `since` to `until`.
-fn levels_between(
-    evidence: &Evidence,
-    product: ProductId,
-    since: Timestamp,
-    until: Timestamp,
-) -> impl Iterator<Item = StockLevel> {
-    let of_product = move |commit: &&Commit| commit.level.product_id == product;
-    let commits = evidence.commits.iter().filter(of_product);
-    let before = commits.clone().rfind(move |commit| commit.at < since);
-    let within = commits.filter(move |commit| (since..=until).contains(&commit.at));
-    before.into_iter().chain(within).map(|commit| commit.level)
 }

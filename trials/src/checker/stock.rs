@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::domain::{Counts, Order, ProductId, Reason, Status, StockLevel};
 
+use super::evidence::Commits;
 use super::{Evidence, Findings, Invariant};
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
@@ -56,10 +57,11 @@ fn taken(orders: &[Order]) -> BTreeMap<ProductId, (i64, i64)> {
     taken
 }
 
-/// A recorded "sold out" must have been so at the commit that recorded it: at some state of the
-/// ledger in the millisecond of the decision there were too few units.
+/// A recorded "sold out" must have been so at the commit that recorded it: at some state that the
+/// ledger may have been in at the millisecond of the decision there were too few units.
 fn refusals_were_true(evidence: &Evidence, findings: &mut Findings) {
-    if evidence.commits.is_empty() {
+    let commits = Commits::of(evidence);
+    if commits.is_empty() {
         return;
     }
     for order in &evidence.ledger.orders {
@@ -68,21 +70,16 @@ fn refusals_were_true(evidence: &Evidence, findings: &mut Findings) {
         else {
             continue;
         };
-        let of_product = |level: &StockLevel| level.product_id == terms.product_id;
-        let commits = evidence.commits.iter().filter(|commit| of_product(&commit.level));
-        let before = commits.clone().rfind(|commit| commit.at < at);
-        let mut then = before.into_iter().chain(commits.filter(|commit| commit.at == at));
         let units = i64::from(terms.quantity.units());
-        let short = |level: &StockLevel| {
+        let short = |level: StockLevel| {
             let of_sale = level.sale.filter(|left| Some(left.sale_id) == terms.sale_id);
             let left = of_sale.map_or(i64::MAX, |left| left.sale_left);
             level.counts.available().min(left) < units
         };
-        findings.expect(
-            then.any(|commit| short(&commit.level)),
-            Invariant::NoUndersell,
-            order.id,
-            || format!("refused {units} as sold out at {at}, when there were enough"),
-        );
+        let since = at.plus_millis(-evidence.commit_ms);
+        let mut then = commits.levels_between(terms.product_id, since, at);
+        findings.expect(then.any(short), Invariant::NoUndersell, order.id, || {
+            format!("refused {units} as sold out at {at}, when there were enough")
+        });
     }
 }

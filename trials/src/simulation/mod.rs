@@ -134,7 +134,7 @@ async fn life(seed: u64) -> Life {
     let world = World::new(Box::new(weather), SimulatedClock::new());
     let shop = shop::open(&world, &mut rng).await;
     let programs = Programs::start(&world, rng.fork());
-    let clients = Clients::start(&world, &programs, &shop, &mut rng);
+    let mut clients = Clients::start(&world, &programs, &shop, &mut rng);
 
     let storm =
         tokio::spawn(weather::rage(world.clone(), programs.clone(), record.clone(), rng.fork()));
@@ -150,7 +150,7 @@ async fn life(seed: u64) -> Life {
     if !served {
         world.trace("some clients still wait");
     }
-    clients::buy_what_is_left(&world, &programs, &shop).await;
+    clients.buy_what_is_left(&shop).await;
     let aftermath = Instant::now() + AFTERMATH;
     while world.ledger.contents().dues > 0 && Instant::now() < aftermath {
         sleep(Duration::from_millis(100)).await;

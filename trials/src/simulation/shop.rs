@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use shared::domain::{Currency, Money, ProductId, ProductRef, Sku};
+use shared::domain::{Currency, Money, ProductRef, Sku};
 use shared::ports::{Ledger, NewProduct, NewSale};
 
+use crate::crowd::Shop;
 use crate::world::World;
 
 /// Longer than any life.
 const FOR_EVER_MS: i64 = 3_600_000;
-
-/// The products of a life.
-#[derive(Debug, Clone)]
-pub(super) struct Shop {
-    pub(super) products: Vec<ProductId>,
-}
+/// Few enough to meet their limits.
+const USERS: u32 = 12;
+/// That the operator brings at once.
+const UNITS_MAX: i64 = 5;
 
 /// Fills the shelves: a product without rules, one under a limit, one in a sale with both.
 pub(super) async fn open(world: &Arc<World>, rng: &mut Rng) -> Shop {
@@ -50,5 +49,5 @@ pub(super) async fn open(world: &Arc<World>, rng: &mut Rng) -> Shop {
     let planned = world.ledger.create_sale(&sale).await;
     world.trace(format_args!("{:?}", planned.map(|(sale, _)| sale)));
     world.watch_stock();
-    Shop { products }
+    Shop { products, users: USERS, units: UNITS_MAX }
 }

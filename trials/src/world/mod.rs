@@ -141,6 +141,8 @@ impl World {
             commits: notes.commits.clone(),
             listening,
             stale_ms,
+            commit_ms: 0,
+            rest: None,
         }
     }
 
