@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +17,16 @@ use super::programs::Server;
 use super::recorder::now;
 use super::site::Site;
 
-/// From one fault to the next.
-const CALM_MS: std::ops::Range<u64> = 200..3_000;
+/// From one fault of a program to the next.
+const PROGRAMS_MS: Range<u64> = 300..4_000;
+/// From one fault of wires to the next.
+const WIRES_MS: Range<u64> = 1_000..6_000;
+/// From one fault of a server to the next: it takes a while to start, and is of use in between.
+const SERVERS_MS: Range<u64> = 4_000..15_000;
 /// A program that ended is started again after this time at most.
 const RESTART_MS_MAX: u64 = 2_000;
 /// How long something is stopped, cut or away.
-const AWAY_MS: std::ops::Range<u64> = 200..6_000;
+const AWAY_MS: Range<u64> = 200..6_000;
 /// A failpoint is met this often before it strikes, at most.
 const PASSES_MAX: u32 = 40;
 
@@ -92,21 +97,21 @@ impl<'a> Storm<'a> {
     pub(super) async fn rage(&self, until: Instant) -> Result<()> {
         let programs = async {
             while Instant::now() < until {
-                self.pause().await;
+                self.pause(PROGRAMS_MS).await;
                 self.strike_program().await;
             }
             Ok(())
         };
         let wires = async {
             while Instant::now() < until {
-                self.pause().await;
+                self.pause(WIRES_MS).await;
                 self.strike_wires().await;
             }
             Ok(())
         };
         let servers = async {
             while Instant::now() < until {
-                self.pause().await;
+                self.pause(SERVERS_MS).await;
                 self.strike_server().await?;
             }
             anyhow::Ok(())
@@ -124,8 +129,8 @@ impl<'a> Storm<'a> {
         choose(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn pause(&self) {
-        let pause_ms = self.random(|rng| rng.u64(CALM_MS));
+    async fn pause(&self, ms: Range<u64>) {
+        let pause_ms = self.random(|rng| rng.u64(ms));
         sleep(Duration::from_millis(pause_ms)).await;
     }
 

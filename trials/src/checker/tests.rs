@@ -173,6 +173,14 @@ fn every_breach_is_found_by_its_name() {
             }),
         ),
         (
+            I::NoGoingBack,
+            Box::new(|e| {
+                e.ledger.orders[1].version = 2;
+                e.rest = Some(at(100));
+                e.history.0.push(looked(100, id(2), seen(id(2), Status::Confirmed, 1)));
+            }),
+        ),
+        (
             I::HoldResolvesOnce,
             Box::new(|e| e.history.0.push(looked(50, id(2), seen(id(2), Status::Expired, 1)))),
         ),

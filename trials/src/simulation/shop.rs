@@ -12,7 +12,7 @@ use crate::world::World;
 /// Longer than any life.
 const FOR_EVER_MS: i64 = 3_600_000;
 /// Few enough to meet their limits.
-const USERS: u32 = 12;
+pub(super) const USERS: u32 = 12;
 /// That the operator brings at once.
 const UNITS_MAX: i64 = 5;
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fastrand::Rng;
+use shared::domain::Purchase;
 use tokio::time::{Instant, sleep};
 
 use super::programs::Programs;
+use super::shop;
 use crate::world::{Call, Director, Fate, Node, World};
 
 /// How far a program's clock may be wrong.
@@ -32,6 +34,8 @@ struct Climate {
     slow_ms_max: u64,
     hold_back: u32,
     repeat: u32,
+    /// The buyer, if there is one, whose purchases the ledger cannot write.
+    poisonous: Option<u32>,
 }
 
 impl Climate {
@@ -45,6 +49,7 @@ impl Climate {
             slow_ms_max: u64::from(often(&[50, 400, SLOW_MS_MAX as u32])),
             hold_back: often(&[0, 50, 300]),
             repeat: often(&[0, 20, 200]),
+            poisonous: (rng.u32(..8) == 0).then(|| rng.u32(..shop::USERS)),
         }
     }
 }
@@ -162,6 +167,12 @@ impl Director for Weather {
             return 0;
         }
         self.roll(|rng, climate| if hits(rng, climate.hold_back) { rng.usize(1..4) } else { 0 })
+    }
+
+    fn poisons(&self, batch: &[Purchase]) -> bool {
+        let Some(number) = self.climate.poisonous else { return false };
+        let user = format!("u-{number}");
+        batch.iter().any(|purchase| purchase.terms.user_id.as_str() == user)
     }
 
     fn repeats(&self) -> bool {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+use shared::domain::Purchase;
+
 use super::Node;
 
 /// A call of a program to a server.
@@ -60,6 +62,11 @@ pub(crate) trait Director: Send + Sync {
     /// How many messages a subscriber is given before the one that is next; 0 keeps their order.
     fn hold_back(&self) -> usize {
         0
+    }
+
+    /// Whether the ledger refuses these purchases for their own sake.
+    fn poisons(&self, _: &[Purchase]) -> bool {
+        false
     }
 
     /// Whether a message is delivered twice.

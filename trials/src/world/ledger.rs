@@ -19,11 +19,26 @@ fn outage(why: &str) -> LedgerError {
     LedgerError::Unavailable(why.into())
 }
 
-/// Declares methods that are tapped and otherwise the ledger's own.
+/// Declares methods that are tapped and otherwise the ledger's own; all but `record`.
 macro_rules! tapped {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
         #[async_trait]
         impl Ledger for TappedLedger {
+            async fn record(
+                &self,
+                batch: &[Purchase],
+                answers: &[Answer],
+            ) -> Result<Recorded, LedgerError> {
+                let Self(tap) = self;
+                let deed = async {
+                    if tap.world.director.poisons(batch) {
+                        return Err(LedgerError::Poison("simulated: cannot be written".into()));
+                    }
+                    tap.world.ledger.record(batch, answers).await
+                };
+                tap.call(Call::Ledger("record"), outage, deed).await
+            }
+
             $(async fn $name(&self, $($argument: $type),*) -> Result<$result, LedgerError> {
                 let Self(tap) = self;
                 let deed = tap.world.ledger.$name($($argument),*);
@@ -34,7 +49,6 @@ macro_rules! tapped {
 }
 
 tapped! {
-    record(batch: &[Purchase], answers: &[Answer]) -> Recorded;
     advance(commands: &[Command]) -> Carried;
     expire(limit: usize) -> Expired;
     orders_of(query: &OrderQuery) -> Vec<Order>;
