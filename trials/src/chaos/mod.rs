@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `services` | PostgreSQL, Redis and RabbitMQ as processes of a trial's own |
+//! | `servers` | PostgreSQL, Redis and RabbitMQ as processes of a trial's own |
 //! | `link` | a wire between a program and a server, which can be cut |
 //! | `programs` | APIs and workers as processes, started again when they end |
 //! | `site` | all of that together |
@@ -23,7 +23,7 @@ mod programs;
 mod random;
 mod recorder;
 mod report;
-mod services;
+mod servers;
 mod site;
 mod storm;
 mod witness;

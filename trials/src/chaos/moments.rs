@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use super::facts;
 use super::link::Wire;
-use super::programs::{Program, Server};
+use super::programs::Program;
+use super::servers::Server;
 use super::site::{Setup, Site};
 use crate::checker::Breach;
 use crate::crowd::{Counter as _, End};
@@ -270,7 +271,7 @@ impl Moments {
             until("the worker dies", async || worker.deaths() > deaths).await?;
         }
         until("its copy is in the dead-letter queue", async || {
-            let queues = facts::queues(&self.site.urls[&Server::RabbitMq]).await;
+            let queues = facts::queues(&self.site.servers.url(Server::RabbitMq)).await;
             let named = id.to_string();
             queues.is_ok_and(|(_, dead)| {
                 dead.iter().any(|body| String::from_utf8_lossy(body).contains(&named))

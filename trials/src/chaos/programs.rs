@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::link::Link;
+use super::servers::{Server, Servers, through};
 
 /// What an operator's request carries.
 pub(super) const API_KEY: &str = "a-key-for-trials";
@@ -22,36 +23,6 @@ pub(super) const API_KEY: &str = "a-key-for-trials";
 pub(super) const WEBHOOK_SECRET: &str = "a-secret-for-trials";
 /// SIGTERM is given this long.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-
-/// A kind of server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Server {
-    Postgres,
-    Redis,
-    RabbitMq,
-}
-
-impl Server {
-    pub(super) const ALL: [Self; 3] = [Self::Postgres, Self::Redis, Self::RabbitMq];
-
-    /// As `scripts/services` calls it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Redis => "redis",
-            Self::RabbitMq => "rabbitmq",
-        }
-    }
-
-    /// The variable that names its URL.
-    pub(super) const fn variable(self) -> &'static str {
-        match self {
-            Self::Postgres => "DOORBUSTER__POSTGRES__URL",
-            Self::Redis => "DOORBUSTER__REDIS__URL",
-            Self::RabbitMq => "DOORBUSTER__RABBITMQ__URL",
-        }
-    }
-}
 
 /// Where a program is in its lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,8 +161,8 @@ pub(super) struct Deployment<'a> {
     pub(super) binaries: &'a Path,
     /// Where their logs go.
     pub(super) logs: &'a Path,
-    /// The servers' URLs.
-    pub(super) urls: &'a BTreeMap<Server, String>,
+    /// What they work with.
+    pub(super) servers: &'a Servers,
     /// Configuration beyond that.
     pub(super) environment: &'a [(&'a str, &'a str)],
 }
@@ -267,9 +238,10 @@ impl Deployment<'_> {
             self.environment.iter().map(|&(key, value)| (key.into(), value.into())).collect();
         environment.push(("DOORBUSTER__ADMIN__API_KEY".into(), API_KEY.into()));
         environment.push(("DOORBUSTER__PAYMENTS__WEBHOOK_SECRET".into(), WEBHOOK_SECRET.into()));
-        for (&server, url) in self.urls {
-            let link = Link::to(server_of(url)?).await?;
-            environment.push((server.variable().into(), through(url, link.addr())?));
+        for server in Server::ALL {
+            let link = Link::to(self.servers.addr(server)?).await?;
+            let url = through(&self.servers.url(server), link.addr())?;
+            environment.push((server.variable().into(), url));
             links.insert(server, link);
         }
         if let Some(addr) = addr {
@@ -290,22 +262,4 @@ impl Deployment<'_> {
 
 fn free_addr() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// The part of a URL between its credentials and its path.
-fn authority(url: &str) -> Result<(&str, &str, &str)> {
-    let (before, rest) = url.rsplit_once('@').context("a URL without credentials")?;
-    let (addr, path) = rest.split_once('/').context("a URL without a path")?;
-    Ok((before, addr, path))
-}
-
-/// Where a server listens.
-pub(super) fn server_of(url: &str) -> Result<SocketAddr> {
-    Ok(authority(url)?.1.parse()?)
-}
-
-/// The same server by another address.
-fn through(url: &str, addr: SocketAddr) -> Result<String> {
-    let (before, _, path) = authority(url)?;
-    Ok(format!("{before}@{addr}/{path}"))
 }

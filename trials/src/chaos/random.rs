@@ -13,9 +13,9 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::desk::Desk;
 use super::link::Wire;
-use super::programs::Server;
 use super::recorder::now;
 use super::report::Report;
+use super::servers::Server;
 use super::site::{Setup, Site};
 use super::storm::Storm;
 use crate::crowd::{Client, Shop};
@@ -53,7 +53,7 @@ pub async fn run(trial: &Trial, tell: &(dyn Fn(&str) + Sync)) -> Result<Report> 
     let operator = Client::new(&site.desk, rng.fork());
     crowd.spawn(operator.operate(shop.clone(), until));
     crowd.spawn(come(Arc::clone(&site.desk), shop.clone(), rng.fork(), until, trial.buyers_per_s));
-    let storm = Storm::new(&site, rng.fork());
+    let storm = Storm::new(&site, rng.fork(), trial.setup.replicated);
     let raging = storm.rage(until).await;
     let (struck, ended) = (storm.struck(), now());
     drop(storm);
@@ -122,7 +122,7 @@ async fn calm(site: &mut Site) -> Result<()> {
     for server in Server::ALL {
         site.programs.links(server).for_each(|link| link.set(Wire::Open));
     }
-    site.services.run(&["up"]).await?;
+    site.servers.up_again().await?;
     for program in site.programs.all() {
         program.arm("", Duration::ZERO);
         // A failpoint may still be armed in the life that is under way.

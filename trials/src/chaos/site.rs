@@ -1,6 +1,5 @@
 //! A deployment: servers and programs of its own, a witness, and clients' way in.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use super::desk::Desk;
 use super::facts;
-use super::programs::{API_KEY, Deployment, Programs, Server};
+use super::programs::{API_KEY, Deployment, Programs};
 use super::recorder::{Recorder, now};
-use super::services::Services;
+use super::servers::{Server, Servers};
 use super::witness::{self, Listener};
 use crate::checker::{Breach, Evidence, check};
 
@@ -62,8 +61,7 @@ pub(super) struct Site {
     pub(super) programs: Programs,
     pub(super) desk: Arc<Desk>,
     listener: Listener,
-    pub(super) urls: BTreeMap<Server, String>,
-    pub(super) services: Services,
+    pub(super) servers: Servers,
     setup: Setup,
 }
 
@@ -77,24 +75,20 @@ impl Site {
             "{} has no doorbuster-api: cargo build --workspace --all-features",
             setup.binaries.display()
         );
-        let services = Services::up(&setup.folder.join("services"), setup.replicated).await?;
-        let mut urls = BTreeMap::new();
-        for server in Server::ALL {
-            urls.insert(server, services.url(server.variable()).await?);
-        }
-        doorbuster(setup, &urls, &["migrate"]).await?;
-        witness::watch_commits(&facts::connect(&urls[&Server::Postgres]).await?).await?;
+        let servers = Servers::up(&setup.folder.join("services"), setup.replicated).await?;
+        doorbuster(setup, &servers, &["migrate"]).await?;
+        witness::watch_commits(&facts::connect(&servers.url(Server::Postgres)).await?).await?;
         let deployment = Deployment {
             binaries: &setup.binaries,
             logs: &logs,
-            urls: &urls,
+            servers: &servers,
             environment: ENVIRONMENT,
         };
         let programs = Programs::start(&deployment, setup.apis, setup.workers).await?;
         let recorder = Recorder::new(&setup.folder.join("history.jsonl"))?;
         let desk = Arc::new(Desk::new(programs.apis.clone(), recorder)?);
-        let listener = witness::listen(&urls[&Server::RabbitMq], Arc::clone(&desk))?;
-        let mut site = Self { programs, desk, listener, urls, services, setup: setup.clone() };
+        let listener = witness::listen(&servers, Arc::clone(&desk)).await?;
+        let mut site = Self { programs, desk, listener, servers, setup: setup.clone() };
         site.ready().await?;
         Ok(site)
     }
@@ -114,6 +108,16 @@ impl Site {
                 }
                 sleep(Duration::from_millis(50)).await;
             }
+        }
+        Ok(())
+    }
+
+    /// Leads everybody to the server that leads.
+    pub(super) fn lead(&self, server: Server) -> Result<()> {
+        let addr = self.servers.addr(server)?;
+        self.programs.links(server).for_each(|link| link.lead_to(addr));
+        if server == Server::RabbitMq {
+            self.listener.link.lead_to(addr);
         }
         Ok(())
     }
@@ -141,7 +145,7 @@ impl Site {
 
     /// A session with the ledger.
     pub(super) async fn ledger(&self) -> Result<tokio_postgres::Client> {
-        facts::connect(&self.urls[&Server::Postgres]).await
+        facts::connect(&self.servers.url(Server::Postgres)).await
     }
 
     /// Returns when nothing waits any more: no purchase, no announcement, no hold.
@@ -150,7 +154,7 @@ impl Site {
         let ledger = self.ledger().await?;
         loop {
             let (dues, holds) = facts::waiting(&ledger).await?;
-            let (queued, _) = facts::queues(&self.urls[&Server::RabbitMq]).await?;
+            let (queued, _) = facts::queues(&self.servers.url(Server::RabbitMq)).await?;
             if dues == 0 && holds == 0 && queued == 0 {
                 return Ok(());
             }
@@ -175,9 +179,9 @@ impl Site {
             }
         }
         let products: Vec<_> = contents.products.iter().map(|product| product.id).collect();
-        let (queued, dead) = facts::queues(&self.urls[&Server::RabbitMq]).await?;
+        let (queued, dead) = facts::queues(&self.servers.url(Server::RabbitMq)).await?;
         let evidence = Evidence {
-            gate: facts::gate(&self.urls[&Server::Redis], &products).await?,
+            gate: facts::gate(&self.servers.url(Server::Redis), &products).await?,
             ledger: contents,
             history: self.desk.recorder.history(),
             queued,
@@ -194,27 +198,23 @@ impl Site {
 
     /// What `doorbuster audit` finds; an error where it finds something.
     pub(super) async fn audit(&self) -> Result<String> {
-        doorbuster(&self.setup, &self.urls, &["audit"]).await
+        doorbuster(&self.setup, &self.servers, &["audit"]).await
     }
 
     /// Stops the programs, as an operator would, and then the servers.
     pub(super) async fn close(self) {
-        let Self { programs, services, .. } = self;
+        let Self { programs, servers, .. } = self;
         programs.stop().await;
-        drop(services);
+        drop(servers);
     }
 }
 
 /// Runs the command line over the servers themselves; what it prints.
-async fn doorbuster(
-    setup: &Setup,
-    urls: &BTreeMap<Server, String>,
-    args: &[&str],
-) -> Result<String> {
+async fn doorbuster(setup: &Setup, servers: &Servers, args: &[&str]) -> Result<String> {
     let binary: &Path = &setup.binaries.join("doorbuster");
     let output = Command::new(binary)
         .args(args)
-        .envs(urls.iter().map(|(server, url)| (server.variable(), url)))
+        .envs(servers.environment())
         .env("DOORBUSTER__ADMIN__API_KEY", API_KEY)
         .output()
         .await

@@ -13,8 +13,8 @@ use shared::failpoints::FAILPOINTS;
 use tokio::time::{Instant, sleep};
 
 use super::link::Wire;
-use super::programs::Server;
 use super::recorder::now;
+use super::servers::{End, Server};
 use super::site::Site;
 
 /// From one fault of a program to the next.
@@ -47,6 +47,8 @@ pub(super) enum Fault {
     KillServer(Server),
     /// A server is stopped cleanly and away for a while.
     StopServer(Server),
+    /// The server that leads is killed, and another one takes over.
+    FailOver(Server),
     /// The wires to a server, of one program or of all, behave badly for a while.
     Wire(Server, &'static str),
 }
@@ -54,7 +56,14 @@ pub(super) enum Fault {
 impl Fault {
     /// And not of one of our programs.
     pub(super) const fn is_of_a_server(self) -> bool {
-        matches!(self, Self::Flush | Self::KillServer(_) | Self::StopServer(_) | Self::Wire(..))
+        matches!(
+            self,
+            Self::Flush
+                | Self::KillServer(_)
+                | Self::StopServer(_)
+                | Self::FailOver(_)
+                | Self::Wire(..)
+        )
     }
 }
 
@@ -68,6 +77,7 @@ impl fmt::Display for Fault {
             Self::Flush => f.write_str("Redis is flushed"),
             Self::KillServer(server) => write!(f, "{} is killed", server.name()),
             Self::StopServer(server) => write!(f, "{} is stopped", server.name()),
+            Self::FailOver(server) => write!(f, "{} fails over", server.name()),
             Self::Wire(server, how) => write!(f, "wires to {} are {how}", server.name()),
         }
     }
@@ -84,13 +94,14 @@ pub(super) struct Struck {
 /// The faults of a trial.
 pub(super) struct Storm<'a> {
     site: &'a Site,
+    replicated: bool,
     rng: Mutex<Rng>,
     struck: Mutex<Vec<Struck>>,
 }
 
 impl<'a> Storm<'a> {
-    pub(super) fn new(site: &'a Site, rng: Rng) -> Self {
-        Self { site, rng: rng.into(), struck: Mutex::default() }
+    pub(super) fn new(site: &'a Site, rng: Rng, replicated: bool) -> Self {
+        Self { site, replicated, rng: rng.into(), struck: Mutex::default() }
     }
 
     /// Strikes until `until`: now a program, now a server, often something else before that is over.
@@ -202,31 +213,41 @@ impl<'a> Storm<'a> {
 
     async fn strike_server(&self) -> Result<()> {
         let (server, what) = self.random(|rng| (Server::ALL[rng.usize(..3)], rng.u32(..6)));
-        let services = &self.site.services;
-        match what {
-            0 | 1 => {
-                services.run(&["kill", server.name()]).await?;
+        let servers = &self.site.servers;
+        let fault = match what {
+            0 | 1 if self.replicated => {
+                let fallen = servers.fail_over(server).await?;
+                self.site.lead(server)?;
+                self.over(Fault::FailOver(server));
                 sleep(self.away()).await;
-                services.run(&["start", server.name()]).await?;
-                self.over(Fault::KillServer(server));
+                return servers.start_again(&fallen).await;
+            }
+            0 | 1 => {
+                self.take_away(server, End::Kill).await?;
+                Fault::KillServer(server)
             }
             2 => {
-                services.run(&["stop", server.name()]).await?;
-                sleep(self.away()).await;
-                services.run(&["start", server.name()]).await?;
-                self.over(Fault::StopServer(server));
+                self.take_away(server, End::Stop).await?;
+                Fault::StopServer(server)
             }
             _ => {
-                // A Redis that is away forgets nothing more.
+                // A Redis that cannot be reached forgets nothing more.
                 let _ = self.flush().await;
-                self.over(Fault::Flush);
+                Fault::Flush
             }
-        }
+        };
+        self.over(fault);
         Ok(())
     }
 
+    async fn take_away(&self, server: Server, how: End) -> Result<()> {
+        self.site.servers.end(server, how).await?;
+        sleep(self.away()).await;
+        self.site.servers.start(server).await
+    }
+
     async fn flush(&self) -> Result<()> {
-        let client = redis::Client::open(self.site.urls[&Server::Redis].as_str())?;
+        let client = redis::Client::open(self.site.servers.url(Server::Redis))?;
         let mut redis = client.get_multiplexed_async_connection().await?;
         Ok(redis::cmd("FLUSHALL").query_async(&mut redis).await?)
     }

@@ -13,6 +13,8 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use super::desk::Desk;
+use super::link::Link;
+use super::servers::{Server, Servers, through};
 use crate::history::What;
 
 /// The trigger runs at the end of the transaction, when nothing of it can change any more.
@@ -42,9 +44,10 @@ pub(super) async fn watch_commits(ledger: &Client) -> Result<()> {
 
 /// Listens to stock from now on, subscribing again whenever the broker was away. Each subscription is
 /// a reader of its own.
-pub(super) fn listen(broker_url: &str, desk: Arc<Desk>) -> Result<Listener> {
+pub(super) async fn listen(servers: &Servers, desk: Arc<Desk>) -> Result<Listener> {
     let mut config: Config = toml::from_str(DEFAULT_TOML)?;
-    config.rabbitmq.url = broker_url.into();
+    let link = Link::to(servers.addr(Server::RabbitMq)?).await?;
+    config.rabbitmq.url = through(&servers.url(Server::RabbitMq), link.addr())?.into();
     let bus = RabbitBus::new(Broker::new(&config.rabbitmq)?);
     let name = Arc::new(std::sync::Mutex::new(String::new()));
     let named = Arc::clone(&name);
@@ -63,11 +66,13 @@ pub(super) fn listen(broker_url: &str, desk: Arc<Desk>) -> Result<Listener> {
             sleep(Duration::from_millis(200)).await;
         }
     });
-    Ok(Listener { name, hearing })
+    Ok(Listener { link, name, hearing })
 }
 
 /// Somebody who listens.
 pub(super) struct Listener {
+    /// To the broker.
+    pub(super) link: Link,
     name: Arc<std::sync::Mutex<String>>,
     hearing: JoinHandle<()>,
 }
