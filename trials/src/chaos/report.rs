@@ -52,7 +52,8 @@ pub struct Report {
     pub looks: usize,
     /// Orders in the ledger, by status.
     pub orders: BTreeMap<String, usize>,
-    /// From the end of a fault of a server or its wires to the next purchase accepted.
+    /// From the end of faults of servers and wires, one or several at once, to the next purchase
+    /// accepted.
     pub accepting_again: Times,
     /// From there to the first purchase, made after the fault, that was seen decided.
     pub settling_again: Times,
@@ -118,7 +119,7 @@ impl Report {
             let Times { count, p50_ms, max_ms } = times;
             let _ = writeln!(
                 text,
-                "{what} again after {count} faults of servers: half within {p50_ms} ms, all within {max_ms} ms"
+                "{what} again after {count} outages: half within {p50_ms} ms, all within {max_ms} ms"
             );
         }
         for (fault, count) in &self.faults {
@@ -146,7 +147,7 @@ fn name(answer: &Answer) -> String {
     }
 }
 
-/// How soon after each fault of a server, or of the wires to it, purchases were accepted and settled.
+/// How soon after each outage of servers or wires purchases were accepted and settled.
 fn recoveries(evidence: &Evidence, struck: &[Struck], ended: Timestamp) -> (Times, Times) {
     let accepted: Vec<Timestamp> = evidence
         .history
@@ -164,10 +165,7 @@ fn recoveries(evidence: &Evidence, struck: &[Struck], ended: Timestamp) -> (Time
         .collect();
     let mut accepting = vec![];
     let mut settling = vec![];
-    for struck in
-        struck.iter().filter(|struck| struck.fault.is_of_a_server() && struck.over < ended)
-    {
-        let over = struck.over;
+    for over in quiet_again(struck).into_iter().filter(|over| *over < ended) {
         // The history is in the order of time.
         let next = accepted.partition_point(|at| *at < over);
         accepting.extend(accepted.get(next).map(|at| at.millis() - over.millis()));
@@ -176,4 +174,18 @@ fn recoveries(evidence: &Evidence, struck: &[Struck], ended: Timestamp) -> (Time
         settling.extend(settled.map(|(_, at)| at.millis() - over.millis()));
     }
     (Times::of(accepting), Times::of(settling))
+}
+
+/// The moments at which the last of the faults of servers that were under way was over.
+fn quiet_again(struck: &[Struck]) -> Vec<Timestamp> {
+    let mut faults: Vec<_> = struck.iter().filter(|struck| struck.fault.is_of_a_server()).collect();
+    faults.sort_by_key(|struck| struck.since);
+    let mut ends: Vec<Timestamp> = vec![];
+    for fault in faults {
+        match ends.last_mut() {
+            Some(end) if fault.since <= *end => *end = fault.over.max(*end),
+            _ => ends.push(fault.over),
+        }
+    }
+    ends
 }

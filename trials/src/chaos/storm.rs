@@ -87,6 +87,8 @@ impl fmt::Display for Fault {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Struck {
     pub(super) fault: Fault,
+    /// Since when.
+    pub(super) since: Timestamp,
     /// From when on everything could be right again.
     pub(super) over: Timestamp,
 }
@@ -149,8 +151,8 @@ impl<'a> Storm<'a> {
         Duration::from_millis(self.random(|rng| rng.u64(AWAY_MS)))
     }
 
-    fn over(&self, fault: Fault) {
-        let struck = Struck { fault, over: now() };
+    fn over(&self, fault: Fault, since: Timestamp) {
+        let struck = Struck { fault, since, over: now() };
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).push(struck);
     }
 
@@ -158,7 +160,7 @@ impl<'a> Storm<'a> {
         let all: Vec<_> = self.site.programs.all().map(Arc::clone).collect();
         let (program, what, after_ms) = self
             .random(|rng| (&all[rng.usize(..all.len())], rng.u32(..8), rng.u64(1..RESTART_MS_MAX)));
-        let after = Duration::from_millis(after_ms);
+        let (after, since) = (Duration::from_millis(after_ms), now());
         let fault = match what {
             0..=2 => {
                 program.arm("", after);
@@ -183,7 +185,7 @@ impl<'a> Storm<'a> {
                 Fault::Restart
             }
         };
-        self.over(fault);
+        self.over(fault, since);
     }
 
     /// Of one program, or of all to one server.
@@ -205,20 +207,21 @@ impl<'a> Storm<'a> {
             let links = self.site.programs.links(server).enumerate();
             links.filter(move |(at, _)| one.is_none_or(|one| one == *at)).map(|(_, link)| link)
         };
+        let since = now();
         chosen().for_each(|link| link.set(wire));
         sleep(self.away()).await;
         chosen().for_each(|link| link.set(Wire::Open));
-        self.over(Fault::Wire(server, how));
+        self.over(Fault::Wire(server, how), since);
     }
 
     async fn strike_server(&self) -> Result<()> {
         let (server, what) = self.random(|rng| (Server::ALL[rng.usize(..3)], rng.u32(..6)));
-        let servers = &self.site.servers;
+        let (servers, since) = (&self.site.servers, now());
         let fault = match what {
             0 | 1 if self.replicated => {
                 let fallen = servers.fail_over(server).await?;
                 self.site.lead(server)?;
-                self.over(Fault::FailOver(server));
+                self.over(Fault::FailOver(server), since);
                 sleep(self.away()).await;
                 return servers.start_again(&fallen).await;
             }
@@ -236,7 +239,7 @@ impl<'a> Storm<'a> {
                 Fault::Flush
             }
         };
-        self.over(fault);
+        self.over(fault, since);
         Ok(())
     }
 
