@@ -7,7 +7,7 @@ port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 choose_ports() {
     local name
-    for name in $("${1}_ports"); do
+    for name in $(call ports "$1"); do
         choose_port "$name"
     done
 }
@@ -31,10 +31,14 @@ choose_port() {
 # `start` keeps the port that clients know. The wait is for a killed server that is still letting go of it.
 require_free_ports() {
     local name
-    for name in $("${1}_ports"); do
-        wait_until 5 port_is_free "$(port "$name")" ||
-            die "port $(port "$name") of $name is taken by another program; scripts/services up chooses another"
+    for name in $(call ports "$1"); do
+        require_free_port "$name"
     done
+}
+
+require_free_port() {
+    wait_until 5 port_is_free "$(port "$1")" ||
+        die "port $(port "$1") of $1 is taken by another program; scripts/services up chooses another"
 }
 
 # Sends a request to a local port and prints what comes back until the server closes.

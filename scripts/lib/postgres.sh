@@ -8,7 +8,7 @@ AS_POSTGRES=()
 # The folder of its programs: the newest, except where the data was made by an older version.
 postgres_bin() {
     local version
-    version=$(cat -- "$(postgres_data)/PG_VERSION" 2>/dev/null) || version=
+    version=$(cat -- "$(postgres_data postgres)/PG_VERSION" 2>/dev/null) || version=
     if [[ -n $version && -x /usr/lib/postgresql/$version/bin/postgres ]]; then
         printf '%s' "/usr/lib/postgresql/$version/bin"
     elif command -v postgres >/dev/null && command -v initdb >/dev/null; then
@@ -19,29 +19,28 @@ postgres_bin() {
     fi
 }
 
-postgres_ports() { printf postgres; }
-postgres_url() { printf 'postgres://doorbuster:%s@127.0.0.1:%s/doorbuster' "$(password postgres)" "$(port postgres)"; }
-postgres_data() { cat -- "$FOLDER/postgres.datadir" 2>/dev/null; }
+postgres_ports() { printf '%s' "$1"; }
+postgres_url() { printf 'postgres://doorbuster:%s@127.0.0.1:%s/doorbuster' "$(password postgres)" "$(port "$1")"; }
+postgres_data() { cat -- "$FOLDER/$1.datadir" 2>/dev/null; }
 
 postgres_start() {
-    local bin data
+    local member=$1 bin data
     ((EUID != 0)) || id postgres >/dev/null 2>&1 ||
         die "PostgreSQL can't run as root and there is no system user 'postgres'; create one: useradd --system postgres"
-    postgres_choose_data
+    postgres_choose_data "$member"
     bin=$(postgres_bin)
-    data=$(postgres_data)
-    postgres_init "$bin" "$data" || report_failure postgres "could not create its data"
-    postgres_conf >"$data/postgresql.conf"
-    printf 'host all all 127.0.0.1/32 scram-sha-256\n' >"$data/pg_hba.conf"
+    data=$(postgres_data "$member")
+    postgres_init "$bin" "$data" || report_failure "$member" "could not create its data"
+    postgres_configure "$member"
     forget_zombie "$data"
-    spawn postgres "${AS_POSTGRES[@]}" "$bin/postgres" -D "$data"
+    spawn "$member" "${AS_POSTGRES[@]}" "$bin/postgres" -D "$data"
 }
 
 # A place that the server's user can reach: here, or else in a temporary folder (/var/tmp first: /tmp may
 # be memory, where durability costs nothing and so measures nothing).
 postgres_choose_data() {
-    [[ ! -d $(postgres_data) ]] || return 0
-    local data=$FOLDER/postgres parent
+    [[ ! -d $(postgres_data "$1") ]] || return 0
+    local data=$FOLDER/$1 parent
     mkdir -p -- "$data"
     if ! "${AS_POSTGRES[@]}" test -x "$data/."; then
         rmdir -- "$data"
@@ -51,7 +50,7 @@ postgres_choose_data() {
         data=$(mktemp -d -- "$parent/doorbuster-services-XXXXXXXX")
     fi
     ((EUID != 0)) || chown postgres: -- "$data"
-    printf '%s\n' "$data" >"$FOLDER/postgres.datadir"
+    printf '%s\n' "$data" >"$FOLDER/$1.datadir"
 }
 
 # In a container whose first process never collects its dead, a killed postmaster stays as a zombie, and
@@ -85,11 +84,18 @@ create database doorbuster owner doorbuster
 SQL
 }
 
+postgres_configure() {
+    local member=$1 data
+    data=$(postgres_data "$member")
+    postgres_conf "$member" >"$data/postgresql.conf"
+    printf 'host all all 127.0.0.1/32 scram-sha-256\n' >"$data/pg_hba.conf"
+}
+
 postgres_conf() {
     cat <<CONF
 # Written by scripts/services at every start.
 listen_addresses = '127.0.0.1'
-port = $(port postgres)
+port = $(port "$1")
 unix_socket_directories = ''    # a socket's path may have only 107 bytes
 max_connections = 200
 
@@ -116,18 +122,19 @@ CONF
 
 postgres_ready() {
     PGPASSWORD=$(password postgres) PGCONNECT_TIMEOUT=3 timeout 5 "$(postgres_bin)/psql" -XAtq -h 127.0.0.1 \
-        -p "$(port postgres)" -U doorbuster -d doorbuster -c 'select 1' >/dev/null 2>&1
+        -p "$(port "$1")" -U doorbuster -d doorbuster -c 'select 1' >/dev/null 2>&1
 }
 
+postgres_settle() { :; }
 postgres_stop_signal() { printf INT; } # "fast": ends the sessions, writes a checkpoint
 
 # With its children, or one of them would keep the shared memory and the next start would refuse. It is
 # paused first, so that it can't fork another while they are being counted.
 postgres_kill() {
-    local child children
-    kill -STOP "$1"
-    mapfile -t children < <(children_of "$1")
-    kill -KILL "$1" "${children[@]}"
+    local pid=$2 child children
+    kill -STOP "$pid"
+    mapfile -t children < <(children_of "$pid")
+    kill -KILL "$pid" "${children[@]}"
     for child in "${children[@]}"; do
         wait_until 10 is_gone "$child" || die "PostgreSQL's process $child survived kill -9"
     done
@@ -135,10 +142,10 @@ postgres_kill() {
 
 postgres_wipe() {
     local data
-    data=$(postgres_data) || return 0
+    data=$(postgres_data "$1") || return 0
     case $data in
-        "$FOLDER/postgres" | */doorbuster-services-????????) rm -rf -- "$data" ;;
-        *) die "$FOLDER/postgres.datadir names '$data', which is not ours; remove it yourself" ;;
+        "$FOLDER/$1" | */doorbuster-services-????????) rm -rf -- "$data" ;;
+        *) die "$FOLDER/$1.datadir names '$data', which is not ours; remove it yourself" ;;
     esac
-    rm -f -- "$FOLDER/postgres.datadir"
+    rm -f -- "$FOLDER/$1.datadir"
 }

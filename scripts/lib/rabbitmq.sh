@@ -12,43 +12,44 @@ rabbitmq_bin() {
 }
 
 rabbitmq_ports() {
-    printf 'rabbitmq rabbitmq-management rabbitmq-prometheus rabbitmq-distribution'
-    is_running epmd || printf ' rabbitmq-epmd'
+    printf '%s ' "$1" "$1-management" "$1-prometheus" "$1-distribution"
+    is_running epmd || printf rabbitmq-epmd
 }
 
-rabbitmq_url() { printf 'amqp://doorbuster:%s@127.0.0.1:%s/doorbuster' "$(password rabbitmq)" "$(port rabbitmq)"; }
+rabbitmq_url() { printf 'amqp://doorbuster:%s@127.0.0.1:%s/doorbuster' "$(password rabbitmq)" "$(port "$1")"; }
 
 rabbitmq_management_url() {
-    printf 'http://doorbuster:%s@127.0.0.1:%s' "$(password rabbitmq)" "$(port rabbitmq-management)"
+    printf 'http://doorbuster:%s@127.0.0.1:%s' "$(password rabbitmq)" "$(port "$1-management")"
 }
 
 rabbitmq_start() {
-    local environment
-    rabbitmq_configure
-    mapfile -t environment < <(rabbitmq_environment)
+    local member=$1 environment
+    rabbitmq_configure "$member"
+    mapfile -t environment < <(rabbitmq_environment "$member")
     rabbitmq_start_epmd
-    spawn rabbitmq env "${environment[@]}" "$(rabbitmq_bin)"
+    spawn "$member" env "${environment[@]}" "$(rabbitmq_bin)"
 }
 
 rabbitmq_configure() {
-    local dir=$FOLDER/rabbitmq
-    mkdir -p -- "$dir"/{conf.d,definitions.d,home}
+    local member=$1 dir=$FOLDER/$1
+    mkdir -p -- "$dir"/{conf.d,definitions.d} "$FOLDER/rabbitmq/home"
     cp -- "$REPO/rabbitmq/rabbitmq.conf" "$REPO/rabbitmq/enabled_plugins" "$dir/"
     cp -- "$REPO/rabbitmq/definitions.json" "$dir/definitions.d/10-topology.json"
     (umask 077 && rabbitmq_user >"$dir/definitions.d/20-user.json")
-    rabbitmq_private_conf >"$dir/conf.d/private.conf"
+    rabbitmq_private_conf "$member" >"$dir/conf.d/private.conf"
 }
 
 # Added to the repository's rabbitmq.conf; where both set a key, this wins.
 rabbitmq_private_conf() {
+    local member=$1
     cat <<CONF
 # Written by scripts/services at every start.
-load_definitions = $FOLDER/rabbitmq/definitions.d
-listeners.tcp.1 = 127.0.0.1:$(port rabbitmq)
+load_definitions = $FOLDER/$member/definitions.d
+listeners.tcp.1 = 127.0.0.1:$(port "$member")
 management.tcp.ip = 127.0.0.1
-management.tcp.port = $(port rabbitmq-management)
+management.tcp.port = $(port "$member-management")
 prometheus.tcp.ip = 127.0.0.1
-prometheus.tcp.port = $(port rabbitmq-prometheus)
+prometheus.tcp.port = $(port "$member-prometheus")
 CONF
 }
 
@@ -64,14 +65,14 @@ JSON
 
 # Everything that a node would otherwise take from /etc/rabbitmq, /var/lib/rabbitmq or the user's home.
 rabbitmq_environment() {
-    local dir=$FOLDER/rabbitmq
+    local member=$1 dir=$FOLDER/$1
     cat <<ENVIRONMENT
-HOME=$dir/home
+HOME=$FOLDER/rabbitmq/home
 ERL_CRASH_DUMP=$dir/erl_crash.dump
 ERL_EPMD_ADDRESS=127.0.0.1
 ERL_EPMD_PORT=$(port rabbitmq-epmd)
-RABBITMQ_NODENAME=doorbuster-$(cksum <<<"$FOLDER" | cut -d' ' -f1)@localhost
-RABBITMQ_DIST_PORT=$(port rabbitmq-distribution)
+RABBITMQ_NODENAME=$(rabbitmq_node "$member")
+RABBITMQ_DIST_PORT=$(port "$member-distribution")
 RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput -kernel inet_dist_use_interface {127,0,0,1}
 RABBITMQ_CTL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}
 RABBITMQ_CONF_ENV_FILE=$dir/rabbitmq-env.conf
@@ -90,9 +91,14 @@ ENVIRONMENT
     # The last one makes the script become the server instead of its parent; -noinput takes back the rest.
 }
 
+rabbitmq_node() { printf 'doorbuster-%s%s@localhost' "$(cksum <<<"$FOLDER" | cut -d' ' -f1)" "${1#rabbitmq}"; }
+
 # Our own port mapper: the one that Erlang would start by itself is shared by everybody on the machine.
 rabbitmq_start_epmd() {
-    is_running epmd || spawn epmd "$(rabbitmq_epmd)" -address 127.0.0.1 -port "$(port rabbitmq-epmd)"
+    if ! is_running epmd; then
+        require_free_port rabbitmq-epmd
+        spawn epmd "$(rabbitmq_epmd)" -address 127.0.0.1 -port "$(port rabbitmq-epmd)"
+    fi
     wait_until 10 epmd_answers_or_ended || report_failure epmd "did not answer within 10 s"
     is_running epmd || report_failure epmd "ended while starting"
 }
@@ -116,29 +122,32 @@ rabbitmq_stop_epmd() {
 rabbitmq_ready() {
     local credentials request
     credentials=$(printf 'doorbuster:%s' "$(password rabbitmq)" | base64 -w 0)
-    request="GET /api/health/checks/port-listener/$(port rabbitmq) HTTP/1.1\r\nHost: localhost\r\n"
+    request="GET /api/health/checks/port-listener/$(port "$1") HTTP/1.1\r\nHost: localhost\r\n"
     request+="Authorization: Basic $credentials\r\nConnection: close\r\n\r\n"
-    [[ $(ask "$(port rabbitmq-management)" "$request") == 'HTTP/1.1 200 '* ]]
+    [[ $(ask "$(port "$1-management")" "$request") == 'HTTP/1.1 200 '* ]]
 }
 
 # Two things that the AMQP port does not wait for. A quorum queue elects its leader a moment after a start,
 # and until then reports 0 messages whatever it holds. And a new queue's registration is written to disk up
 # to 500 ms late: a kill -9 before that leaves a queue that never has a leader again (3.10.8 and 4.0.5).
-rabbitmq_settle_queues() {
-    rabbitmq_ctl -q eval '
+rabbitmq_settle() {
+    local member=rabbitmq
+    rabbitmq_ctl "$member" -q eval '
         [dets:sync(Table) || Table <- dets:all()],
         [{ok, _, _} = ra:members(amqqueue:get_pid(Q), 10000)
             || Q <- rabbit_amqqueue:list(<<"doorbuster">>), amqqueue:get_type(Q) =:= rabbit_quorum_queue],
-        ok.' >>"$(log_file rabbitmq)" 2>&1 ||
-        die "RabbitMQ runs, but a queue of vhost doorbuster has no leader; see $(log_file rabbitmq), or start over with down --wipe"
+        ok.' >>"$(log_file "$member")" 2>&1 ||
+        die "RabbitMQ runs, but a queue of vhost doorbuster has no leader; see $(log_file "$member"), or start over with down --wipe"
 }
 
+# rabbitmq_ctl MEMBER ARG...
 rabbitmq_ctl() {
     local environment
-    mapfile -t environment < <(rabbitmq_environment)
+    mapfile -t environment < <(rabbitmq_environment "$1")
+    shift
     env "${environment[@]}" "$(dirname -- "$(rabbitmq_bin)")/rabbitmqctl" "$@"
 }
 
 rabbitmq_stop_signal() { printf TERM; }
-rabbitmq_kill() { kill -KILL "$1"; }
-rabbitmq_wipe() { rm -rf -- "$FOLDER/rabbitmq"; }
+rabbitmq_kill() { kill -KILL "$2"; }
+rabbitmq_wipe() { rm -rf -- "${FOLDER:?}/$1"; }

@@ -4,7 +4,7 @@
 state() {
     if ! is_running "$1"; then
         printf down
-    elif "${1}_ready"; then
+    elif call ready "$1"; then
         printf up
     else
         printf stuck
@@ -12,16 +12,20 @@ state() {
 }
 
 status_text() {
-    local server state note exit_code=0
+    local server state exit_code=0
     for server in "${SERVERS[@]}"; do
         state=$(state "$server")
-        note=
         [[ $state == up ]] || exit_code=3
-        [[ $server != rabbitmq || $state == down ]] || note="  management $(rabbitmq_management_url)"
         printf '%-9s %-5s  pid %-7s  port %-5s%s\n' "$server" "$state" \
-            "$(running_pid "$server" || printf -- -)" "$(port "$server" 2>/dev/null || printf -- -)" "$note"
+            "$(running_pid "$server" || printf -- -)" "$(port "$server" 2>/dev/null || printf -- -)" \
+            "$(status_note "$server" "$state")"
     done
     return "$exit_code"
+}
+
+status_note() {
+    local server=$1 state=$2
+    [[ $server != rabbitmq* || $state == down ]] || printf '  management %s' "$(rabbitmq_management_url "$server")"
 }
 
 status_json() {
@@ -41,9 +45,9 @@ server_json() {
     local server=$1 state=$2
     printf '{"name":"%s","state":"%s","pid":%s,"port":%s,"log":"%s"' "$server" "$state" \
         "$(running_pid "$server" || printf null)" "$(port "$server" 2>/dev/null || printf null)" "$(log_file "$server")"
-    if [[ $server == rabbitmq && $state != down ]]; then
+    if [[ $server == rabbitmq* && $state != down ]]; then
         printf ',"managementUrl":"%s","prometheusUrl":"http://127.0.0.1:%s/metrics"' \
-            "$(rabbitmq_management_url)" "$(port rabbitmq-prometheus)"
+            "$(rabbitmq_management_url "$server")" "$(port "$server-prometheus")"
     fi
     printf '}'
 }
