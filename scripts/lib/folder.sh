@@ -28,8 +28,16 @@ create_folder() {
 }
 
 remove_folder() {
-    rm -rf -- "$FOLDER"/{log,run,ports,passwords,lock,.doorbuster-services}
+    rm -rf -- "$FOLDER"/{log,run,ports,passwords,lock,replicated,.doorbuster-services}
     rmdir -- "$FOLDER" || die "$FOLDER holds files that are not ours; left them there"
+}
+
+# Queues that were declared on one node stay on it, so a folder is replicated from its beginning or never.
+make_replicated() {
+    is_replicated && return
+    [[ ! -f $FOLDER/passwords ]] ||
+        die "$FOLDER holds single servers; run down --wipe first, or name another folder in DOORBUSTER_SERVICES_DIR"
+    touch -- "$FOLDER/replicated"
 }
 
 require_folder() {
@@ -47,11 +55,13 @@ log_file() { printf '%s' "$FOLDER/log/$1.log"; }
 # Generated, because every user of the machine can reach 127.0.0.1. Hex needs no escaping in a URL.
 create_passwords() {
     [[ ! -f $FOLDER/passwords ]] || return 0
-    local server
+    local name names=("${KINDS[@]}")
+    # Of PostgreSQL's role that copies and promotes, and what RabbitMQ's nodes know each other by.
+    ! is_replicated || names+=(operator cookie)
     (
         umask 077
-        for server in "${SERVERS[@]}"; do
-            printf '%s=%s\n' "$server" "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
+        for name in "${names[@]}"; do
+            printf '%s=%s\n' "$name" "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
         done >"$FOLDER/passwords.new"
     )
     mv -- "$FOLDER/passwords.new" "$FOLDER/passwords"

@@ -32,13 +32,17 @@ report_failure() {
     exit 1
 }
 
+# Alone of its kind; a node of a cluster may have to wait for others, which only the caller can start.
 start_one() {
     local server=$1
     if is_running "$server"; then
         await_server "$server"
+    elif [[ $server == rabbitmq* ]] && rabbitmq_must_wait "$server"; then
+        launch_server "$server"
+        say "$server is starting, but needs more nodes of its cluster; start those too"
     else
         start_server "$server"
-        call settle "$server"
+        "$(kind_of "$server")_settle"
     fi
 }
 
@@ -48,24 +52,34 @@ start_kind() {
     for member in "${members[@]}"; do
         is_running "$member" || started=yes
     done
-    in_turn start_server "${members[@]}"
+    if [[ $kind == rabbitmq ]]; then
+        rabbitmq_start_nodes
+    else
+        in_turn start_server "${members[@]}"
+    fi
     [[ -z $started ]] || "${kind}_settle"
 }
 
 stop_kind() {
     local kind=$1 members
     mapfile -t members < <(members_of "$kind")
-    in_turn stop_server "${members[@]}"
+    if [[ $kind == rabbitmq ]]; then
+        together stop_server "${members[@]}"
+    else
+        in_turn stop_server "${members[@]}"
+    fi
 }
 
 stop_server() {
     local server=$1 pid
-    pid=$(running_pid "$server") || return 0
-    kill -s "$(call stop_signal "$server")" "$pid"
-    kill -s CONT "$pid" 2>/dev/null || true # one that a test has paused can't act on the first signal
-    wait_until "$STOP_DEADLINE_S" is_gone "$pid" ||
-        die "$server (pid $pid) did not stop in $STOP_DEADLINE_S s; see $(log_file "$server"), or use kill $server"
-    forget_pid "$server"
+    if pid=$(running_pid "$server"); then
+        kill -s "$(call stop_signal "$server")" "$pid"
+        kill -s CONT "$pid" 2>/dev/null || true # one that a test has paused can't act on the first signal
+        wait_until "$STOP_DEADLINE_S" is_gone "$pid" ||
+            die "$server (pid $pid) did not stop in $STOP_DEADLINE_S s; see $(log_file "$server"), or use kill $server"
+        forget_pid "$server"
+    fi
+    call gone "$server"
 }
 
 kill_server() {
@@ -74,6 +88,29 @@ kill_server() {
     call kill "$server" "$pid"
     wait_until 10 is_gone "$pid" || die "$server (pid $pid) survived kill -9"
     forget_pid "$server"
+    call gone "$server"
+}
+
+# The primary of a pair changes. The old one is never left running: two would both say yes.
+promote_server() {
+    local server=$1 old
+    [[ -n $(role_of "$server") ]] ||
+        die "$server is not one of a pair; promote is for PostgreSQL and Redis after up --replicated"
+    if is_primary "$server" && call leads "$server"; then
+        say "$server is the primary already"
+        return
+    fi
+    call ready "$server" ||
+        die "$server is not up (status: $(state "$server")); start it first: scripts/services start $server"
+    if ! is_primary "$server"; then
+        call may_lead "$server"
+        old=$(partner_of "$server")
+        ! is_running "$old" || say "stopping $old, so that there is one primary"
+        stop_server "$old"
+        make_primary "$server"
+    fi
+    call lead "$server"
+    say "$server is the primary now; start $(partner_of "$server") makes that one its standby"
 }
 
 in_turn() {

@@ -8,7 +8,7 @@ AS_POSTGRES=()
 # The folder of its programs: the newest, except where the data was made by an older version.
 postgres_bin() {
     local version
-    version=$(cat -- "$(postgres_data postgres)/PG_VERSION" 2>/dev/null) || version=
+    version=$(cat -- "$(postgres_data "$(primary_of postgres)")/PG_VERSION" 2>/dev/null) || version=
     if [[ -n $version && -x /usr/lib/postgresql/$version/bin/postgres ]]; then
         printf '%s' "/usr/lib/postgresql/$version/bin"
     elif command -v postgres >/dev/null && command -v initdb >/dev/null; then
@@ -30,7 +30,12 @@ postgres_start() {
     postgres_choose_data "$member"
     bin=$(postgres_bin)
     data=$(postgres_data "$member")
-    postgres_init "$bin" "$data" || report_failure "$member" "could not create its data"
+    if is_primary "$member"; then
+        postgres_init "$bin" "$data" || report_failure "$member" "could not create its data"
+        postgres_begin_alone "$member"
+    else
+        postgres_begin_following "$member"
+    fi
     postgres_configure "$member"
     forget_zombie "$data"
     spawn "$member" "${AS_POSTGRES[@]}" "$bin/postgres" -D "$data"
@@ -82,13 +87,21 @@ postgres_roles() {
 create role doorbuster login createdb password '$(password postgres)'
 create database doorbuster owner doorbuster
 SQL
+    ! is_replicated || postgres_pair_roles
 }
 
+# postgres_configure MEMBER [STANDBY]: STANDBY, or else whoever it is at the moment, is waited for.
 postgres_configure() {
     local member=$1 data
     data=$(postgres_data "$member")
-    postgres_conf "$member" >"$data/postgresql.conf"
-    printf 'host all all 127.0.0.1/32 scram-sha-256\n' >"$data/pg_hba.conf"
+    {
+        postgres_conf "$member"
+        ! is_replicated || postgres_pair_conf "$@"
+    } >"$data/postgresql.conf"
+    {
+        printf 'host all all 127.0.0.1/32 scram-sha-256\n'
+        ! is_replicated || printf 'host replication operator 127.0.0.1/32 scram-sha-256\n'
+    } >"$data/pg_hba.conf"
 }
 
 postgres_conf() {
@@ -125,7 +138,6 @@ postgres_ready() {
         -p "$(port "$1")" -U doorbuster -d doorbuster -c 'select 1' >/dev/null 2>&1
 }
 
-postgres_settle() { :; }
 postgres_stop_signal() { printf INT; } # "fast": ends the sessions, writes a checkpoint
 
 # With its children, or one of them would keep the shared memory and the next start would refuse. It is
@@ -142,6 +154,7 @@ postgres_kill() {
 
 postgres_wipe() {
     local data
+    rm -f -- "$FOLDER/$1.follows" "$FOLDER"/postgres.{primary,alone}
     data=$(postgres_data "$1") || return 0
     case $data in
         "$FOLDER/$1" | */doorbuster-services-????????) rm -rf -- "$data" ;;

@@ -37,6 +37,10 @@ rabbitmq_configure() {
     cp -- "$REPO/rabbitmq/definitions.json" "$dir/definitions.d/10-topology.json"
     (umask 077 && rabbitmq_user >"$dir/definitions.d/20-user.json")
     rabbitmq_private_conf "$member" >"$dir/conf.d/private.conf"
+    if is_replicated; then
+        rabbitmq_cluster_conf "$member" >>"$dir/conf.d/private.conf"
+        rabbitmq_write_cookie
+    fi
 }
 
 # Added to the repository's rabbitmq.conf; where both set a key, this wins.
@@ -131,10 +135,14 @@ rabbitmq_ready() {
 # and until then reports 0 messages whatever it holds. And a new queue's registration is written to disk up
 # to 500 ms late: a kill -9 before that leaves a queue that never has a leader again (3.10.8 and 4.0.5).
 rabbitmq_settle() {
-    local member=rabbitmq
+    local member
+    ! is_replicated || rabbitmq_await_nodes
+    member=$(rabbitmq_any)
     rabbitmq_ctl "$member" -q eval '
-        [dets:sync(Table) || Table <- dets:all()],
-        [{ok, _, _} = ra:members(amqqueue:get_pid(Q), 10000)
+        Nodes = [node() | nodes()],
+        [rpc:call(Node, dets, sync, [Table])
+            || Node <- Nodes, Tables <- [rpc:call(Node, dets, all, [])], is_list(Tables), Table <- Tables],
+        [{ok, _, _} = ra:members([{element(1, amqqueue:get_pid(Q)), Node} || Node <- Nodes], 10000)
             || Q <- rabbit_amqqueue:list(<<"doorbuster">>), amqqueue:get_type(Q) =:= rabbit_quorum_queue],
         ok.' >>"$(log_file "$member")" 2>&1 ||
         die "RabbitMQ runs, but a queue of vhost doorbuster has no leader; see $(log_file "$member"), or start over with down --wipe"
@@ -150,4 +158,5 @@ rabbitmq_ctl() {
 
 rabbitmq_stop_signal() { printf TERM; }
 rabbitmq_kill() { kill -KILL "$2"; }
-rabbitmq_wipe() { rm -rf -- "${FOLDER:?}/$1"; }
+rabbitmq_gone() { :; }
+rabbitmq_wipe() { rm -rf -- "${FOLDER:?}/$1" "$FOLDER/$1.joined"; }
