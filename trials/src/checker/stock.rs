@@ -76,8 +76,10 @@ fn refusals_were_true(evidence: &Evidence, findings: &mut Findings) {
             let left = of_sale.map_or(i64::MAX, |left| left.sale_left);
             level.counts.available().min(left) < units
         };
-        let since = at.plus_millis(-evidence.commit_ms);
-        let mut then = commits.levels_between(terms.product_id, since, at);
+        // What was visible then may be older, and what this very commit took is stamped later.
+        let (since, until) =
+            (at.plus_millis(-evidence.commit_ms), at.plus_millis(evidence.commit_ms));
+        let mut then = commits.levels_between(terms.product_id, since, until);
         findings.expect(then.any(short), Invariant::NoUndersell, order.id, || {
             format!("refused {units} as sold out at {at}, when there were enough")
         });
