@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metrics::counter;
 use shared::config::Config;
 use shared::pipeline::events::Events;
 use shared::pipeline::key::KeyRing;
@@ -18,6 +19,7 @@ use crate::{deadlines, heartbeat, rescue, sweep};
 /// Works until `shutdown`, then finishes the batches in hand, acknowledges them, pays what is in
 /// line for announcement, and returns.
 pub async fn run(ports: Ports, config: &Config, shutdown: CancellationToken) {
+    begin_counting();
     let keys = Arc::new(KeyRing::from_config(&config.tracking));
     let payer = Payer {
         gate: Arc::clone(&ports.gate),
@@ -62,6 +64,21 @@ pub async fn run(ports: Ports, config: &Config, shutdown: CancellationToken) {
     drop(relay);
     let _ = relaying.await;
     info!("worker has stopped");
+}
+
+/// From zero: a counter that appears with its first event has not risen.
+fn begin_counting() {
+    for name in [
+        "doorbuster_consumer_failures_total",
+        "doorbuster_waits_in_hand_total",
+        "doorbuster_heartbeat_failures_total",
+        "doorbuster_expire_failures_total",
+        "doorbuster_undecodable_total",
+        "doorbuster_forged_total",
+        "doorbuster_parked_total",
+    ] {
+        counter!(name).increment(0);
+    }
 }
 
 async fn until(shutdown: CancellationToken, work: impl Future<Output = ()>) {

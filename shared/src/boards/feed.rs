@@ -15,6 +15,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// A snapshot is taken again this often: clocks are stepped, and an announcement may be lost.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
 
+/// Catalogues that were announced and could not be loaded.
+const LOAD_FAILURES: &str = "doorbuster_catalogue_load_failures_total";
+
 /// Keeps the boards fed for ever. Drop the future to stop.
 pub async fn feed(
     boards: Arc<Boards>,
@@ -22,6 +25,8 @@ pub async fn feed(
     ledger: Arc<dyn Ledger>,
     clock: Arc<LedgerClock>,
 ) {
+    // From zero: a counter that appears with its first event has not risen.
+    counter!(LOAD_FAILURES).increment(0);
     tokio::join!(
         announcements(&boards, &*bus, &*ledger, &clock),
         snapshots(&boards, &*ledger, &clock)
@@ -94,7 +99,7 @@ async fn take(boards: &Boards, update: &StockUpdate, ledger: &dyn Ledger, clock:
     boards.stock.apply(&update.stock, Duration::from_millis(lag_ms.unsigned_abs()));
     gauge!("doorbuster_feed_lag_seconds").set(lag_ms as f64 / 1_000.0);
     if let Err(error) = boards.catalogue.refresh(heartbeat.catalogue_version, ledger).await {
-        counter!("doorbuster_catalogue_load_failures_total").increment(1);
+        counter!(LOAD_FAILURES).increment(1);
         warn!(%error, "the catalogue could not be reloaded");
     }
 }

@@ -57,6 +57,7 @@ impl Relay {
     /// The boards are told on one task and everybody else on another: clients wait for the boards,
     /// and whoever listens to events must not be able to make them wait.
     pub fn start(payer: Payer) -> (Self, JoinHandle<()>) {
+        begin_counting();
         let (line, waiting) = mpsc::channel(LINE_MAX);
         let (shown, owed) = mpsc::channel(LINE_MAX);
         let concluding = tokio::spawn(payer.clone().conclude_all(owed));
@@ -72,6 +73,14 @@ impl Relay {
     pub fn offer(&self, announcement: Announcement) {
         hand_over(&self.line, announcement);
     }
+}
+
+/// From zero: a counter that appears with its first event has not risen.
+fn begin_counting() {
+    for call in ["bus", "events", "dead_letter"] {
+        counter!("doorbuster_relay_failures_total", "call" => call).increment(0);
+    }
+    counter!("doorbuster_relay_left_to_sweep_total").increment(0);
 }
 
 fn hand_over(line: &mpsc::Sender<Announcement>, announcement: Announcement) {

@@ -28,6 +28,10 @@ pub struct Settler {
 impl Settler {
     /// A settler that hands what it owes to `relay`.
     pub fn new(gate: Arc<dyn StockGate>, ledger: Arc<dyn Ledger>, relay: Relay) -> Self {
+        // From zero: a counter that appears with its first event has not risen.
+        for kind in ["outage", "poison"] {
+            counter!("doorbuster_ledger_errors_total", "kind" => kind).increment(0);
+        }
         Self { gate, ledger, relay }
     }
 

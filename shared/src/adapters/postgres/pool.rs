@@ -1,12 +1,16 @@
 //! The pool: lends out connections that work, and says at once when there are none to be had.
 
 use bb8::{ManageConnection, Pool, PooledConnection};
+use metrics::counter;
 use tokio::sync::watch;
 
 use super::connect::Connector;
 use super::errors::Fault;
 use super::session::Session;
 use crate::config;
+
+/// Counts those who waited for a connection in vain.
+const EXHAUSTED: &str = "doorbuster_ledger_pool_exhausted_total";
 
 /// Opens connections for the pool.
 pub(super) struct Sessions {
@@ -47,6 +51,7 @@ impl SessionPool {
     /// An empty pool: the server need not be there yet.
     pub(super) fn new(connector: Connector, settings: &config::Postgres) -> Self {
         let (sender, failure) = watch::channel(String::new());
+        counter!(EXHAUSTED).increment(0);
         let pool = Pool::builder()
             .max_size(settings.pool_size.get())
             .connection_timeout(settings.connect_timeout)
@@ -66,7 +71,10 @@ impl SessionPool {
             biased;
             session = self.pool.get_owned() => session.map_err(|error| match error {
                 bb8::RunError::User(error) => Fault::outage(error),
-                bb8::RunError::TimedOut => Fault::outage("no connection came free in time"),
+                bb8::RunError::TimedOut => {
+                    counter!(EXHAUSTED).increment(1);
+                    Fault::outage("no connection came free in time")
+                }
             }),
             Ok(()) = failure.changed() => Err(Fault::outage(failure.borrow().clone())),
         }

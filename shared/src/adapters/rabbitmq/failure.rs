@@ -18,7 +18,17 @@ pub(super) enum Failure {
     Timeout(Duration),
 }
 
+/// Every label of the metric.
+const KINDS: [&str; 5] = ["away", "blocked", "full", "unroutable", "timeout"];
+
 impl Failure {
+    /// Begins to count at zero: a counter that appears with its first event has not risen.
+    pub(super) fn begin() {
+        for kind in KINDS {
+            metrics::counter!("doorbuster_publish_failures_total", "kind" => kind).increment(0);
+        }
+    }
+
     /// The label of the metric.
     fn kind(&self) -> &'static str {
         match self {

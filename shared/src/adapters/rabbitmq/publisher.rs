@@ -29,6 +29,7 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Starts connecting. Must be called within a tokio runtime.
     pub(super) fn start(broker: Broker, purpose: &'static str) -> Self {
+        Failure::begin();
         let (requests, line) = mpsc::channel(LINE_MAX);
         let (state, watched) = watch::channel(State::Down(Arc::from("not connected yet")));
         let stop = CancellationToken::new();

@@ -111,6 +111,10 @@ impl Supervisor {
         metrics::gauge!("doorbuster_broker_up", "connection" => self.purpose)
     }
 
+    fn blocked_gauge(&self) -> metrics::Gauge {
+        metrics::gauge!("doorbuster_broker_blocked", "connection" => self.purpose)
+    }
+
     /// Does `work`, refusing requests meanwhile. `None`: it is time to stop.
     async fn refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
@@ -132,6 +136,8 @@ impl Supervisor {
     async fn serve(&mut self, link: Link, channel: Channel) -> End {
         tracing::info!(connection = self.purpose, "broker connection up");
         self.up_gauge().set(1);
+        // A block ends with its connection, without a word.
+        self.blocked_gauge().set(0);
         let status = link.status();
         self.state.send_replace(State::Up(status.clone(), channel.status().clone()));
         let mut flight = InFlight::default();
@@ -184,7 +190,7 @@ impl Supervisor {
     }
 
     fn heed(&self, event: Option<Event>) -> Option<End> {
-        let blocked = metrics::gauge!("doorbuster_broker_blocked", "connection" => self.purpose);
+        let blocked = self.blocked_gauge();
         match event {
             Some(Event::ConnectionBlocked(reason)) => {
                 blocked.set(1);
