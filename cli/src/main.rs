@@ -8,6 +8,7 @@ mod health;
 mod limits;
 mod load;
 mod migrate;
+mod realign;
 mod seed;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ enum Command {
     Seed(seed::Seed),
     /// Check that stock, orders and gate add up; exits 1 if they do not
     Audit(audit::Audit),
+    /// After the database was restored to an earlier point: raise its versions above all that was announced
+    Realign(realign::Realign),
     /// Look at dead letters, replay and discard them
     #[command(subcommand)]
     Dlq(dlq::Dlq),
@@ -82,6 +85,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(options) => {
             quietly(file, async |config| audit::run(&options, &family::real(&config)?).await)
+        }
+        Command::Realign(options) => {
+            quietly(file, async |config| realign::run(&options, &config).await)
         }
         Command::Dlq(command) => quietly(file, async |config| dlq::run(&command, &config).await),
         Command::Load(options) => load::run(options, file),

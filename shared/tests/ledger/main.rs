@@ -17,6 +17,7 @@ mod parking;
 mod phases;
 mod planning;
 mod races;
+mod realign;
 mod repeats;
 mod replanning;
 mod sales;

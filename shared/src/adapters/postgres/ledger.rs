@@ -28,7 +28,7 @@ use crate::ports::{
 
 /// The ledger in PostgreSQL.
 pub struct PostgresLedger {
-    pool: SessionPool,
+    pub(super) pool: SessionPool,
     suspects: Arc<Suspects>,
 }
 
@@ -43,7 +43,7 @@ impl PostgresLedger {
 }
 
 /// Runs `work` to its end, whatever becomes of the caller.
-async fn to_its_end<T: Send + 'static>(
+pub(super) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, LedgerError> {
     match tokio::spawn(work).await {

@@ -9,6 +9,7 @@
 //! | `reads`, `audit` | reading |
 //! | `catalogue`, `sales`, `outbox`, `dead_letters`, `letters` | the rest of the port |
 //! | `migrate` | the tables |
+//! | `realign` | after the database was restored to an earlier point |
 //!
 //! Lock order everywhere: orders already there (by ID) → inventory (by ID) → sales → buyers →
 //! inserts → outbox.
@@ -26,6 +27,7 @@ mod migrate;
 mod outbox;
 mod pool;
 mod reads;
+mod realign;
 mod record;
 mod rows;
 mod sales;
@@ -39,3 +41,4 @@ mod write;
 
 pub use ledger::PostgresLedger;
 pub use migrate::migrate;
+pub use realign::{Raised, RaisedProduct, Realigned};
