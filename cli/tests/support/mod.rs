@@ -1,11 +1,13 @@
 //! The real programs as processes, on corners of the real servers that no other test uses.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code, unreachable_pub, unused_imports)] // A panic is how a test fails; not every test uses all.
 
+mod database;
 mod http;
 mod program;
 mod servers;
 mod stack;
 
+pub use database::{Backup, Database};
 pub use http::{Answer, Client};
 pub use program::Program;
 pub use servers::{Down, Server, Servers};

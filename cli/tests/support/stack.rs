@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::program::Program;
 use super::servers::Servers;
-use super::{API_KEY, Client, eventually};
+use super::{API_KEY, Client, Database, eventually};
 
 pub struct Stack {
     pub servers: Servers,
@@ -21,6 +21,15 @@ impl Stack {
         let (status, _) = Program::run("doorbuster", &["migrate"], &environment);
         assert!(status.success());
         Self { servers, environment }
+    }
+
+    /// Migrated and empty, over a whole database of its own.
+    pub async fn over(database: &Database) -> Self {
+        let mut stack = Self::new().await;
+        stack.set("DOORBUSTER__POSTGRES__URL", &database.url());
+        let (status, _) = Program::run("doorbuster", &["migrate"], &stack.environment);
+        assert!(status.success());
+        stack
     }
 
     /// Configures the programs that are started from now on.
@@ -60,6 +69,15 @@ impl Stack {
         let args = [&["dlq"], args, &["--json"]].concat();
         let (status, text) = Program::run("doorbuster", &args, &self.environment);
         (status.success(), serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// `doorbuster realign --json` of the database at `url`; its report.
+    pub fn realign(&self, url: &str) -> Value {
+        let mut environment = self.environment.clone();
+        environment.push(("DOORBUSTER__POSTGRES__URL".into(), url.into()));
+        let (status, text) = Program::run("doorbuster", &["realign", "--json"], &environment);
+        assert!(status.success(), "{text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Waits until the audit finds nothing: gate, ledger and orders agree.

@@ -32,12 +32,26 @@ impl Vhost {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("test-{}-{number}-{:08x}", std::process::id(), rand::random::<u32>());
-        let management = Management::from_env();
+        let vhost = Self { name, management: Management::from_env() };
+        vhost.make().await;
+        vhost
+    }
+
+    async fn make(&self) {
+        let Self { name, management } = self;
         management.put(&format!("/api/vhosts/{name}"), &json!({})).await;
         let user = &management.user;
         let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
         management.put(&format!("/api/permissions/{name}/{user}"), &everything).await;
-        Self { name, management }
+    }
+
+    /// Loses everything in it, connections too, and comes back empty, as a broker whose disk was lost.
+    pub async fn lose(&self) {
+        let Self { name, management } = self;
+        // Or programs that come back at once would declare queues in a vhost that is being deleted.
+        management.delete(&format!("/api/permissions/{name}/{}", management.user)).await;
+        management.delete(&format!("/api/vhosts/{name}")).await;
+        self.make().await;
     }
 
     /// Its name; safe in URLs as it is.
