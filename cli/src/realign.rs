@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde::Serialize;
-use shared::adapters::family;
 use shared::adapters::postgres::{PostgresLedger, Realigned};
+use shared::adapters::redis::{RedisGate, RedisPool};
 use shared::config::Config;
 use shared::domain::ProductId;
 use shared::ports::{GateError, Ledger, StockGate};
@@ -39,7 +40,8 @@ struct Report {
 
 pub(crate) async fn run(options: &Realign, config: &Config) -> Result<ExitCode> {
     let ledger = PostgresLedger::connect(&config.postgres).context("check postgres.url")?;
-    let seen = known_at_the_gate(&ledger, &*family::real(config)?.gate).await?;
+    let redis = RedisPool::new(&config.redis).context("check redis.url")?;
+    let seen = known_at_the_gate(&ledger, &RedisGate::new(Arc::new(redis))).await?;
     let gate_heeded = seen.is_ok();
     if let Err(error) = &seen {
         eprintln!("doorbuster: {error}; going by the clock alone");
