@@ -56,8 +56,12 @@ impl Levels {
     /// Reads from `boards`, else from `ledger`.
     pub fn new(boards: Arc<Boards>, ledger: Arc<dyn Ledger>, clock: Arc<LedgerClock>) -> Self {
         let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds =
-            Bounds { line_max: size(LINE_MAX), batch_max: size(BATCH_MAX), rounds: size(ROUNDS) };
+        let bounds = Bounds {
+            line_max: size(LINE_MAX),
+            wait_max: Duration::MAX,
+            batch_max: size(BATCH_MAX),
+            rounds: size(ROUNDS),
+        };
         let shown = Arc::clone(&boards);
         let reads = GroupCommit::start(bounds, move |products| {
             read(Arc::clone(&ledger), Arc::clone(&shown), products)

@@ -10,6 +10,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use shared::domain::{Catalogue, Phase, Sale, SaleId, Timestamp};
@@ -64,8 +65,12 @@ impl Sales {
     /// Reads from the boards of `levels`, else from `ledger`.
     pub fn new(levels: Levels, ledger: Arc<dyn Ledger>) -> Self {
         let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds =
-            Bounds { line_max: size(LINE_MAX), batch_max: size(BATCH_MAX), rounds: size(ROUNDS) };
+        let bounds = Bounds {
+            line_max: size(LINE_MAX),
+            wait_max: Duration::MAX,
+            batch_max: size(BATCH_MAX),
+            rounds: size(ROUNDS),
+        };
         let reads = GroupCommit::start(bounds, move |asked| read(Arc::clone(&ledger), asked));
         Self { levels, reads }
     }

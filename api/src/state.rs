@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -171,7 +172,8 @@ impl App {
 
 fn audits(ports: &Ports) -> GroupCommit<(), AuditResult> {
     let all = NonZeroUsize::new(1_000).unwrap_or(NonZeroUsize::MIN);
-    let bounds = Bounds { line_max: all, batch_max: all, rounds: NonZeroUsize::MIN };
+    let (wait_max, rounds) = (Duration::MAX, NonZeroUsize::MIN);
+    let bounds = Bounds { line_max: all, wait_max, batch_max: all, rounds };
     let (ledger, gate) = (Arc::clone(&ports.ledger), Arc::clone(&ports.gate));
     GroupCommit::start(bounds, move |asked| {
         let (ledger, gate) = (Arc::clone(&ledger), Arc::clone(&gate));
@@ -184,10 +186,20 @@ fn audits(ports: &Ports) -> GroupCommit<(), AuditResult> {
 
 fn admit_bounds(config: &Config) -> Bounds {
     let admit = &config.admit;
-    Bounds { line_max: admit.line_max, batch_max: admit.batch_max, rounds: admit.rounds }
+    Bounds {
+        line_max: admit.line_max,
+        wait_max: admit.wait_max,
+        batch_max: admit.batch_max,
+        rounds: admit.rounds,
+    }
 }
 
 fn settle_bounds(config: &Config) -> Bounds {
     let settle = &config.settle;
-    Bounds { line_max: settle.line_max, batch_max: settle.batch_max, rounds: settle.rounds }
+    Bounds {
+        line_max: settle.line_max,
+        wait_max: settle.wait_max,
+        batch_max: settle.batch_max,
+        rounds: settle.rounds,
+    }
 }

@@ -9,6 +9,7 @@ mod operations;
 mod operators;
 mod orders;
 mod outages;
+mod overload;
 mod problems;
 mod products;
 mod sales;

@@ -109,6 +109,8 @@ pub struct RabbitMq {
 pub struct Admit {
     pub batch_max: NonZeroUsize,
     pub line_max: NonZeroUsize,
+    #[serde(rename = "wait_max_ms", deserialize_with = "ms")]
+    pub wait_max: Duration,
     pub rounds: NonZeroUsize,
     #[serde(rename = "timeout_ms", deserialize_with = "ms")]
     pub timeout: Duration,
@@ -119,6 +121,8 @@ pub struct Admit {
 pub struct Settle {
     pub batch_max: NonZeroUsize,
     pub line_max: NonZeroUsize,
+    #[serde(rename = "wait_max_ms", deserialize_with = "ms")]
+    pub wait_max: Duration,
     pub rounds: NonZeroUsize,
     #[serde(rename = "timeout_ms", deserialize_with = "ms")]
     pub timeout: Duration,

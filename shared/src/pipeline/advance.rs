@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::group_commit::{Bounds, GroupCommit, LineError};
 use super::relay::Relay;
@@ -42,8 +43,12 @@ impl Advancer {
     /// An advancer that shows what it did on `boards` before it answers, and elsewhere by `relay`.
     pub fn new(ledger: Arc<dyn Ledger>, boards: Arc<Boards>, relay: Relay) -> Self {
         let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds =
-            Bounds { line_max: size(LINE_MAX), batch_max: size(BATCH_MAX), rounds: size(ROUNDS) };
+        let bounds = Bounds {
+            line_max: size(LINE_MAX),
+            wait_max: Duration::MAX,
+            batch_max: size(BATCH_MAX),
+            rounds: size(ROUNDS),
+        };
         let line = GroupCommit::start(bounds, move |commands: Vec<Command>| {
             let (ledger, boards, relay) = (Arc::clone(&ledger), Arc::clone(&boards), relay.clone());
             async move { carry_out(&*ledger, &boards, &relay, &commands).await }

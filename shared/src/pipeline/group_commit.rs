@@ -4,14 +4,21 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use metrics::counter;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 /// The bounds of a group commit.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Items waiting; more are turned away at once.
     pub line_max: NonZeroUsize,
+    /// While the first in line has been waiting for longer than this, nobody else joins it: a quick
+    /// no is worth more than a yes that comes too late.
+    pub wait_max: Duration,
     /// Items in one round.
     pub batch_max: NonZeroUsize,
     /// Rounds under way at once.
@@ -21,7 +28,7 @@ pub struct Bounds {
 /// Why an item was not committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// The line is full: come back later.
+    /// Too many are in line, or for too long: come back later.
     #[error("the waiting line is full")]
     Full,
     /// The program is shutting down, or the round failed without an answer.
@@ -31,18 +38,44 @@ pub enum LineError {
 
 struct Waiting<T, R> {
     item: T,
+    joined: Instant,
     answer: oneshot::Sender<R>,
+}
+
+/// When the first in line joined it, or when the one before it did.
+struct Head {
+    began: Instant,
+    joined_us: AtomicU64,
+}
+
+impl Head {
+    fn new() -> Self {
+        Self { began: Instant::now(), joined_us: AtomicU64::new(0) }
+    }
+
+    fn set(&self, joined: Instant) {
+        let joined = joined.duration_since(self.began);
+        self.joined_us.fetch_max(joined.as_micros() as u64, Ordering::AcqRel);
+    }
+
+    fn waits(&self, now: Instant) -> Duration {
+        let joined = Duration::from_micros(self.joined_us.load(Ordering::Acquire));
+        now.duration_since(self.began).saturating_sub(joined)
+    }
 }
 
 /// A bounded line of items in front of a batch operation. Dropping the last handle lets the rounds
 /// under way finish and ends the line.
 pub struct GroupCommit<T, R> {
     line: mpsc::Sender<Waiting<T, R>>,
+    head: Arc<Head>,
+    wait_max: Duration,
 }
 
 impl<T, R> Clone for GroupCommit<T, R> {
     fn clone(&self) -> Self {
-        Self { line: self.line.clone() }
+        let (line, head) = (self.line.clone(), Arc::clone(&self.head));
+        Self { line, head, wait_max: self.wait_max }
     }
 }
 
@@ -54,19 +87,35 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
         F: Future<Output = Vec<R>> + Send + 'static,
     {
         let (line, waiting) = mpsc::channel(bounds.line_max.get());
-        tokio::spawn(run(waiting, bounds, Arc::new(commit)));
-        Self { line }
+        let head = Arc::new(Head::new());
+        tokio::spawn(run(waiting, Arc::clone(&head), bounds, Arc::new(commit)));
+        Self { line, head, wait_max: bounds.wait_max }
     }
 
     /// Puts `item` in line and waits for its answer. An item whose caller has gone away before its
     /// round begins is dropped: nobody would hear the answer.
     pub async fn submit(&self, item: T) -> Result<R, LineError> {
+        let answered = self.join(item).inspect_err(|error| {
+            if *error == LineError::Full {
+                counter!("doorbuster_turned_away_total").increment(1);
+            }
+        })?;
+        answered.await.map_err(|_| LineError::Closed)
+    }
+
+    fn join(&self, item: T) -> Result<oneshot::Receiver<R>, LineError> {
+        let joined = Instant::now();
+        if self.waiting() == 0 {
+            self.head.set(joined);
+        } else if self.head.waits(joined) > self.wait_max {
+            return Err(LineError::Full);
+        }
         let (answer, answered) = oneshot::channel();
-        self.line.try_send(Waiting { item, answer }).map_err(|error| match error {
+        self.line.try_send(Waiting { item, joined, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LineError::Full,
             mpsc::error::TrySendError::Closed(_) => LineError::Closed,
         })?;
-        answered.await.map_err(|_| LineError::Closed)
+        Ok(answered)
     }
 
     /// Items waiting for a round.
@@ -75,8 +124,12 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
     }
 }
 
-async fn run<T, R, C, F>(mut line: mpsc::Receiver<Waiting<T, R>>, bounds: Bounds, commit: Arc<C>)
-where
+async fn run<T, R, C, F>(
+    mut line: mpsc::Receiver<Waiting<T, R>>,
+    head: Arc<Head>,
+    bounds: Bounds,
+    commit: Arc<C>,
+) where
     T: Send + 'static,
     R: Send + 'static,
     C: Fn(Vec<T>) -> F + Send + Sync + 'static,
@@ -88,6 +141,10 @@ where
         let mut batch = Vec::new();
         if line.recv_many(&mut batch, bounds.batch_max.get()).await == 0 {
             return;
+        }
+        // Whoever is still in line joined it later.
+        if let Some(last) = batch.last() {
+            head.set(last.joined);
         }
         batch.retain(|waiting| !waiting.answer.is_closed());
         if batch.is_empty() {
@@ -115,7 +172,26 @@ mod tests {
 
     fn bounds(line_max: usize, batch_max: usize, rounds: usize) -> Bounds {
         let size = |n| NonZeroUsize::new(n).unwrap();
-        Bounds { line_max: size(line_max), batch_max: size(batch_max), rounds: size(rounds) }
+        Bounds {
+            line_max: size(line_max),
+            wait_max: Duration::MAX,
+            batch_max: size(batch_max),
+            rounds: size(rounds),
+        }
+    }
+
+    /// A line whose rounds end when they are let.
+    fn gated(bounds: Bounds) -> (GroupCommit<u32, u32>, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let line = GroupCommit::start(bounds, move |batch: Vec<u32>| {
+            let gate = Arc::clone(&opened);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                batch
+            }
+        });
+        (line, gate)
     }
 
     #[tokio::test]
@@ -157,6 +233,35 @@ mod tests {
         let mut submitted: Vec<_> = (0..3).map(|n| Box::pin(line.submit(n))).collect();
         let (first, ..) = futures::future::select_all(submitted.drain(..)).await;
         assert_eq!(first, Err(LineError::Full));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_joins_a_line_whose_first_has_waited_for_too_long() {
+        let bounds = Bounds { wait_max: Duration::from_millis(250), ..bounds(100, 100, 1) };
+        let (line, gate) = gated(bounds);
+        let join = |n| {
+            let line = line.clone();
+            tokio::spawn(async move { line.submit(n).await })
+        };
+        let pass = async |ms| tokio::time::sleep(Duration::from_millis(ms)).await;
+        let under_way = join(1);
+        pass(1_000).await;
+        // However long the round takes, a line that is empty can be joined.
+        let first = join(2);
+        pass(200).await;
+        let second = join(3);
+        pass(51).await;
+        assert_eq!(line.submit(4).await, Err(LineError::Full));
+        // Both have their turn.
+        gate.add_permits(1);
+        assert_eq!(under_way.await.unwrap(), Ok(1));
+        pass(1).await;
+        let third = join(5);
+        pass(1).await;
+        gate.add_permits(2);
+        for (answer, n) in [(first, 2), (second, 3), (third, 5)] {
+            assert_eq!(answer.await.unwrap(), Ok(n));
+        }
     }
 
     #[tokio::test]

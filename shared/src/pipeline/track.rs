@@ -59,8 +59,12 @@ impl Tracker {
     /// A tracker that reads `ledger` in batches where the boards do not know.
     pub fn new(boards: Arc<Boards>, keys: Arc<KeyRing>, ledger: Arc<dyn Ledger>) -> Self {
         let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds =
-            Bounds { line_max: size(LINE_MAX), batch_max: size(BATCH_MAX), rounds: size(ROUNDS) };
+        let bounds = Bounds {
+            line_max: size(LINE_MAX),
+            wait_max: Duration::MAX,
+            batch_max: size(BATCH_MAX),
+            rounds: size(ROUNDS),
+        };
         let reads = GroupCommit::start(bounds, move |ids| read(Arc::clone(&ledger), ids));
         Self { boards, keys, reads }
     }

@@ -5,5 +5,5 @@ mod client;
 mod switches;
 
 pub(crate) use app::{API_KEY, TestApp, buy_body, product};
-pub(crate) use client::Answer;
+pub(crate) use client::{Answer, send};
 pub(crate) use switches::{Switches, turn};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::domain::*;
@@ -13,8 +14,10 @@ use shared::testing::ledger::{Guard, GuardedLedger};
 pub(crate) struct Switches {
     /// The broker is blocked: `writable` fails.
     pub(crate) broker_away: Arc<AtomicBool>,
-    /// The broker takes messages and never confirms.
+    /// The broker takes messages and does not confirm them before this is turned off.
     pub(crate) broker_silent: Arc<AtomicBool>,
+    /// How many messages it was given.
+    pub(crate) published: Arc<AtomicUsize>,
     /// The ledger refuses everything.
     pub(crate) ledger_away: Arc<AtomicBool>,
     /// The gate and the idempotency map answer nothing.
@@ -56,8 +59,9 @@ fn is(switch: &AtomicBool) -> bool {
 #[async_trait]
 impl PurchaseQueue for Switched<dyn PurchaseQueue> {
     async fn publish(&self, purchases: &[Purchase]) -> Result<(), QueueError> {
-        if is(&self.switches.broker_silent) {
-            std::future::pending::<()>().await;
+        self.switches.published.fetch_add(1, Ordering::SeqCst);
+        while is(&self.switches.broker_silent) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         self.inner.publish(purchases).await
     }
