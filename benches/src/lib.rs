@@ -7,6 +7,7 @@
 //!  compare   the synchronous and the asynchronous way, and a page about them    plot   its drawings
 //!  limits    what the parts can do alone   usl       how throughput grows with processes
 //!  knee      the highest rate that a shop sustains
+//!  overload  far more than that, and how soon it is over
 //!  summary   rounds of measurements, as tables
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
@@ -21,6 +22,7 @@ mod knee;
 mod latency;
 pub mod limits;
 pub mod measure;
+mod overload;
 mod plot;
 mod shop;
 mod stampede;
@@ -30,6 +32,7 @@ pub mod usl;
 
 pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
 pub use knee::{Knee, KneePlan, Step, knee};
+pub use overload::{Overload, OverloadPlan, overload};
 pub use shop::ShopError;
 pub use stampede::{
     Expiry, Findings, Holds, LATENCIES, Ledger, Mode, PERCENTILES, Plan, Report, StampedeError,

@@ -74,6 +74,12 @@ pub struct ProcessUse {
     pub cpu_s: f64,
     /// The largest resident size seen, in bytes.
     pub rss_bytes_max: u64,
+    /// The resident size at the measured time's beginning, in bytes.
+    #[serde(default)]
+    pub rss_bytes_begin: u64,
+    /// And at its end.
+    #[serde(default)]
+    pub rss_bytes_end: u64,
 }
 
 /// What the ledger's server wrote during the measured time.
@@ -119,6 +125,9 @@ pub struct Measurement {
     pub drained_s: Option<f64>,
     /// From (scheduled) sending to the answer.
     pub acknowledged: Option<Percentiles>,
+    /// From (scheduled) sending to the refusal, of those who were refused.
+    #[serde(default)]
+    pub turned_away: Option<Percentiles>,
     /// From (scheduled) sending until the buyer could know the outcome, of those followed.
     pub outcome: Option<Percentiles>,
     /// What happened when.

@@ -120,6 +120,7 @@ fn run(
         ended: BTreeMap::new(),
         drained_s: Some(0.0),
         acknowledged: Some(acknowledged),
+        turned_away: (refused_in_all > 0.0).then(|| percentiles(refused_in_all as u64, 1.0)),
         outcome: (!is_sync).then_some(outcome),
         ticks,
         processes: ["api", "worker", "load"]
@@ -127,6 +128,8 @@ fn run(
                 name: name.into(),
                 cpu_s: settled as f64 * if is_sync { 4e-5 } else { 5e-5 },
                 rss_bytes_max: 100 << 20,
+                rss_bytes_begin: 90 << 20,
+                rss_bytes_end: 95 << 20,
             })
             .into(),
         wal: None,

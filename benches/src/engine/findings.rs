@@ -52,6 +52,7 @@ impl Measurement {
                 .map(|drained| rounded(drained.as_secs_f64())),
             ended: endings.map(|endings| endings.ended).unwrap_or_default(),
             acknowledged: percentiles(&record.acknowledged),
+            turned_away: percentiles(&record.turned_away),
             outcome: percentiles(&record.outcome),
             ticks: std::mem::take(&mut record.ticks),
             processes: used.processes,

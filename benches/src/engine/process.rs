@@ -25,9 +25,17 @@ struct Family {
 
 /// Adds up what the watched ones use.
 pub(crate) struct Meter {
-    watched: Vec<Watched>,
-    /// For each: time used when it began, and at the latest look; the largest size seen.
-    used: Vec<(Duration, Duration, u64)>,
+    watched: Vec<(Watched, Seen)>,
+}
+
+/// What was seen of one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    cpu_begin: Duration,
+    cpu: Duration,
+    rss_begin: u64,
+    rss: u64,
+    rss_max: u64,
 }
 
 impl Meter {
@@ -42,10 +50,11 @@ impl Meter {
                 source,
             })?;
         }
-        let mut meter = Self { used: vec![Default::default(); watched.len()], watched };
+        let watched = watched.into_iter().map(|watched| (watched, Seen::default())).collect();
+        let mut meter = Self { watched };
         meter.look();
-        for (began, now, _) in &mut meter.used {
-            *began = *now;
+        for (_, seen) in &mut meter.watched {
+            (seen.cpu_begin, seen.rss_begin) = (seen.cpu, seen.rss);
         }
         Ok(meter)
     }
@@ -53,24 +62,32 @@ impl Meter {
     /// Looks again. What has ended meanwhile keeps what was seen last.
     pub(crate) fn look(&mut self) {
         let family = Family::now();
-        for (watched, (_, cpu, rss)) in self.watched.iter().zip(&mut self.used) {
+        for (watched, seen) in &mut self.watched {
             let members = family.of(watched.pid);
-            *cpu = family.cpu(&members).max(*cpu);
-            *rss = resident(&members).max(*rss);
+            seen.cpu = family.cpu(&members).max(seen.cpu);
+            seen.rss = resident(&members);
+            seen.rss_max = seen.rss.max(seen.rss_max);
         }
     }
 
     /// What was used, by name.
     pub(crate) fn used(&self) -> Vec<ProcessUse> {
         let mut all: Vec<ProcessUse> = Vec::new();
-        for (watched, (began, now, rss)) in self.watched.iter().zip(&self.used) {
-            let cpu_s = rounded(now.saturating_sub(*began).as_secs_f64());
+        for (watched, seen) in &self.watched {
+            let cpu_s = rounded(seen.cpu.saturating_sub(seen.cpu_begin).as_secs_f64());
             if let Some(used) = all.iter_mut().find(|used| used.name == watched.name) {
                 used.cpu_s = rounded(used.cpu_s + cpu_s);
-                used.rss_bytes_max += rss;
+                used.rss_bytes_max += seen.rss_max;
+                used.rss_bytes_begin += seen.rss_begin;
+                used.rss_bytes_end += seen.rss;
             } else {
-                let name = watched.name.clone();
-                all.push(ProcessUse { name, cpu_s, rss_bytes_max: *rss });
+                all.push(ProcessUse {
+                    name: watched.name.clone(),
+                    cpu_s,
+                    rss_bytes_max: seen.rss_max,
+                    rss_bytes_begin: seen.rss_begin,
+                    rss_bytes_end: seen.rss,
+                });
             }
         }
         all
@@ -173,6 +190,7 @@ mod tests {
         let (shell_use, load) = (&used[0], &used[1]);
         assert_eq!((shell_use.name.as_str(), load.name.as_str()), ("shell", "load"));
         assert!(shell_use.rss_bytes_max > 0 && load.rss_bytes_max > 0);
+        assert!(load.rss_bytes_begin > 0 && load.rss_bytes_end <= load.rss_bytes_max);
         let all_three = shell_use.cpu_s;
         let own = stat_of_self_alone(shell.id());
         assert!(all_three > 2.0 * own && all_three > 0.05, "{all_three} s, alone {own} s");

@@ -28,6 +28,7 @@ pub(crate) struct Record {
     pub(crate) refused: Counts,
     pub(crate) failed: Counts,
     pub(crate) acknowledged: Latency,
+    pub(crate) turned_away: Latency,
     pub(crate) outcome: Latency,
     pub(crate) ticks: Vec<Tick>,
     tick: Open,
@@ -65,6 +66,7 @@ impl Recorder {
             refused: Counts::new(),
             failed: Counts::new(),
             acknowledged: Latency::new(),
+            turned_away: Latency::new(),
             outcome: Latency::new(),
             ticks: Vec::new(),
             tick: Open {
@@ -128,6 +130,7 @@ impl Record {
             Heard::Refused(code) => {
                 self.tick.refused += 1;
                 if is_measured {
+                    self.turned_away.record(now - arrival.due);
                     count(&mut self.refused, code);
                 }
             }

@@ -71,6 +71,7 @@ impl Measurement {
         head.iter().try_for_each(|name| write!(f, "{name:>10}"))?;
         writeln!(f)?;
         write_latency(f, "answer", self.acknowledged.as_ref())?;
+        write_latency(f, "refusal", self.turned_away.as_ref())?;
         write_latency(f, "outcome (sample)", self.outcome.as_ref())
     }
 

@@ -98,6 +98,7 @@ mod tests {
                 p999: 3.0,
                 max: 4.0,
             }),
+            turned_away: None,
             outcome: None,
             ticks: (1..=100).map(tick).collect(),
             processes: Vec::new(),

@@ -65,13 +65,16 @@ pub(super) fn read(folder: &Path) -> Result<Summary, SummaryError> {
             summary.limits.push(json(&path, "limits")?);
         } else if let Some(name) = name.strip_prefix("knee-") {
             keep(&mut summary.knees, name, json(&path, "knee")?);
+        } else if let Some(name) = name.strip_prefix("overload-") {
+            summary.overloads.push((format!("{name} {round}"), json(&path, "overload")?));
         } else {
             let measurement = json(&path, "run")?;
             runs.push((name.to_owned(), size, Run { round, measurement }));
         }
     }
     summary.rounds = gathered(runs);
-    if summary.rounds.is_empty() && summary.limits.is_empty() && summary.knees.is_empty() {
+    let others = summary.limits.len() + summary.knees.len() + summary.overloads.len();
+    if summary.rounds.is_empty() && others == 0 {
         return Err(SummaryError::Empty(folder.to_owned()));
     }
     Ok(summary)

@@ -5,16 +5,17 @@
 //!  files    a folder of rounds            spread   median, least and most
 //!  rounds   one scenario in all rounds    binding  which limit it can reach at best
 //!  tables   as Markdown                   growth   whether memory grows
-//!  scaling  what more processes bring
+//!  scaling  what more processes bring     overload what became of who was too much
 //! ```
 //!
 //! A folder holds `NAME.ROUND.json` for each scenario and round, as `doorbuster load run --json` writes
-//! them; `limits.ROUND.json` and `knee-NAME.ROUND.json` of the other commands; `NAME@N.ROUND.json` where
+//! them; `limits.ROUND.json`, `knee-NAME.ROUND.json` and `overload-NAME.ROUND.json` of the other commands; `NAME@N.ROUND.json` where
 //! something was measured with N processes; and `NAME.rss`, the memory of processes over time.
 
 mod binding;
 mod files;
 mod growth;
+mod overload;
 mod rounds;
 mod scaling;
 mod spread;
@@ -30,6 +31,7 @@ pub struct Summary {
     rounds: Vec<rounds::Rounds>,
     limits: Vec<crate::limits::Limits>,
     knees: Vec<rounds::Knees>,
+    overloads: Vec<(String, crate::overload::Overload)>,
     growth: Vec<growth::Growth>,
 }
 
@@ -41,8 +43,9 @@ impl Summary {
 
     /// Accepted purchases of all runs that never came to an outcome.
     pub fn lost(&self) -> u64 {
-        let runs = self.rounds.iter().flat_map(|rounds| &rounds.runs);
-        runs.filter_map(|run| run.measurement.lost).sum()
+        let runs = self.rounds.iter().flat_map(|rounds| &rounds.runs).map(|run| &run.measurement);
+        let overloads = self.overloads.iter().map(|(_, overload)| &overload.measurement);
+        runs.chain(overloads).filter_map(|measurement| measurement.lost).sum()
     }
 }
 
@@ -139,6 +142,19 @@ mod tests {
         let text = folder.summed_up();
         assert!(text.contains("| settle-workers 4 | 1 | 28,000 |"), "{text}");
         assert!(text.contains("- settle-workers: "), "{text}");
+    }
+
+    #[test]
+    fn an_overload_is_shown_with_refusals_apart() {
+        let measurement = Measurement { lost: Some(2), ..settling(9_000.0) };
+        let overload = json!({ "perS": 27_000.0, "lastedS": 60.0, "probePerS": 900.0, "p99MaxMs": 50.0,
+                               "recoveredS": 0.3, "measurement": measurement, "problems": [] });
+        let folder = Folder::new("overload").with("overload-settle.1.json", &overload);
+        assert_eq!(Summary::read(&folder.0).unwrap().lost(), 2);
+        let text = folder.summed_up();
+        assert!(text.contains("| settle 1 | 27,000 | 60 |"), "{text}");
+        assert!(text.contains("| OVERLOADED "), "{text}");
+        assert!(text.contains("| 2 | 0.3 |"), "{text}");
     }
 
     #[test]

@@ -20,6 +20,9 @@ impl fmt::Display for Summary {
         if !self.knees.is_empty() {
             self.write_knees(f)?;
         }
+        if !self.overloads.is_empty() {
+            super::overload::write(f, &self.overloads)?;
+        }
         if !self.limits.is_empty() {
             self.write_limits(f)?;
         }
@@ -195,12 +198,12 @@ impl Summary {
 }
 
 /// The first column is words, the others are figures.
-fn write_head(f: &mut fmt::Formatter<'_>, heads: &[&str]) -> fmt::Result {
+pub(super) fn write_head(f: &mut fmt::Formatter<'_>, heads: &[&str]) -> fmt::Result {
     writeln!(f, "\n| {} |", heads.join(" | "))?;
     writeln!(f, "|---|{}", "---:|".repeat(heads.len() - 1))
 }
 
-fn write_row(f: &mut fmt::Formatter<'_>, cells: &[String]) -> fmt::Result {
+pub(super) fn write_row(f: &mut fmt::Formatter<'_>, cells: &[String]) -> fmt::Result {
     writeln!(f, "| {} |", cells.join(" | "))
 }
 
@@ -208,6 +211,6 @@ fn written(spread: Option<Spread>) -> String {
     spread.map_or_else(none, |spread| spread.to_string())
 }
 
-fn none() -> String {
+pub(super) fn none() -> String {
     "–".to_owned()
 }

@@ -161,6 +161,7 @@ async fn refusals_count_by_code() {
     let found = run(Seller::Honest, Front::BusyAtFirst, Scenario::Accept, open(100.0)).await;
     assert_eq!(found.refused["OVERLOADED"], found.due);
     assert_eq!((found.answered, found.failed.len()), (0, 0));
+    assert_eq!((found.turned_away.unwrap().count, found.acknowledged), (found.due, None));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod compare;
 mod knee;
 mod options;
+mod overload;
 mod run;
 mod stampede;
 mod summary;
@@ -25,6 +26,8 @@ pub(crate) enum Load {
     Run(run::Run),
     /// Searches the highest rate that the shop sustains, step by step
     Knee(knee::Knee),
+    /// Offers far more than the shop can take, then little, and waits until it has recovered
+    Overload(Box<overload::Overload>),
     /// Offers the same loads to the synchronous and the asynchronous way, and makes a page about it
     Compare(Box<compare::Compare>),
     /// Puts rounds of measurements in a folder into tables: medians, shares of the limits, costs
@@ -42,6 +45,7 @@ pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode>
         Load::Stampede(options) => stampede::run(options),
         Load::Run(options) => run::run(&options),
         Load::Knee(options) => knee::run(&options),
+        Load::Overload(options) => overload::run(&options),
         Load::Compare(options) => compare::run(&options),
         Load::Summary(options) => summary::run(&options),
         Load::Limits(options) => limits::run(&options, config),

@@ -9,7 +9,7 @@ use loadgen::summary::Summary;
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The folder: NAME.ROUND.json of `run`, NAME@N.ROUND.json where N of something were measured,
-    /// limits.ROUND.json, knee-NAME.ROUND.json, and NAME.rss with lines of second, process and bytes
+    /// limits.ROUND.json, knee-NAME.ROUND.json, overload-NAME.ROUND.json, and NAME.rss with lines of second, process and bytes
     folder: PathBuf,
 }
 
