@@ -4,9 +4,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
-use support::{Client, Server, Stack, eventually};
+use support::{Server, Stack, accept, kept, readiness};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_accepted_is_lost_whatever_restarts() {
@@ -17,39 +15,6 @@ async fn nothing_accepted_is_lost_whatever_restarts() {
     redis_killed(&stack).await;
     postgres_away(&stack).await;
     broker_killed(&stack).await;
-}
-
-/// Accepts purchases of a new product one after the other; what was promised.
-async fn accept(client: &Client, sku: &str, count: usize) -> (i64, Vec<String>) {
-    let product = client.add_product(sku, 1_000).await;
-    let mut promised = vec![];
-    for n in 0..count {
-        let answer = client.buy("async", product, &format!("u-{n}")).await;
-        assert_eq!(answer.status, 202, "{answer:?}");
-        promised.push(answer.text("trackingId"));
-    }
-    (product, promised)
-}
-
-/// Every promise is kept, once each, and the books agree.
-async fn kept(stack: &Stack, client: &Client, product: i64, promised: &[String]) {
-    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
-    for id in promised {
-        let outcome = client.outcome(id).await;
-        *outcomes.entry(outcome["status"].as_str().unwrap().to_owned()).or_default() += 1;
-    }
-    assert_eq!(outcomes, BTreeMap::from([("CONFIRMED".to_owned(), promised.len())]));
-    stack.healthy().await;
-    let availability = client.get(&format!("/api/v1/products/{product}/availability")).await;
-    assert_eq!(availability.body["soldCount"], promised.len(), "{availability:?}");
-}
-
-async fn readiness(client: &Client, status: u16, text: &str) {
-    eventually(&format!("readyz says {text}"), async || {
-        let ready = client.get("/readyz").await;
-        (ready.status == status && ready.body["status"] == text).then_some(())
-    })
-    .await;
 }
 
 async fn worker_killed(stack: &Stack) {

@@ -91,6 +91,25 @@ kill_server() {
     call gone "$server"
 }
 
+# limit_server NAME BYTES|none: only the soft limit, so that it can be taken away again.
+limit_server() {
+    local server=$1 bytes=${2/none/unlimited} pid child
+    pid=$(running_pid "$server") || die "$server is not running"
+    # Itself first: children that it makes meanwhile have the limit from it.
+    limit_process "$pid" "$bytes" || die "$server (pid $pid) could not be limited"
+    for child in $(children_of "$pid"); do
+        limit_process "$child" "$bytes" || is_gone "$child" || die "$server (pid $child) could not be limited"
+    done
+}
+
+# As its owner: to limit somebody else's takes a capability that root in a container may not have.
+limit_process() {
+    local owner=() uid
+    uid=$(stat -c %u "/proc/$1") || return
+    ((uid == EUID)) || owner=(setpriv "--reuid=$uid" "--regid=$(stat -c %g "/proc/$1")" --clear-groups --)
+    "${owner[@]}" prlimit --pid "$1" --fsize="$2":
+}
+
 # The primary of a pair changes. The old one is never left running: two would both say yes.
 promote_server() {
     local server=$1 old

@@ -4,13 +4,15 @@
 mod database;
 mod http;
 mod program;
+mod promises;
 mod servers;
 mod stack;
 
 pub use database::{Backup, Database};
 pub use http::{Answer, Client};
 pub use program::Program;
-pub use servers::{Down, Server, Servers};
+pub use promises::{accept, kept, readiness};
+pub use servers::{DiskFull, Down, MemoryAlarm, RedisFull, RetryDeadLetters, Server, Servers};
 pub use shared::testing::eventually;
 pub use stack::{Stack, free_port};
 

@@ -86,16 +86,18 @@ impl Vhost {
         assert_eq!(answer["routed"], true, "nothing is bound to {exchange}");
     }
 
-    /// Limits the queue `purchases` to so many messages.
-    pub async fn limit_purchases(&self, messages: u32) {
-        let path = format!("/api/policies/{}/test-limit", self.name);
-        let policy = json!({ "pattern": "^purchases$", "apply-to": "queues", "priority": 9,
+    /// Limits a queue to so many messages. More are not always let in when a limit is taken away,
+    /// but when it is raised (rabbitmq/rabbitmq-server#12206).
+    pub async fn limit(&self, queue: &str, messages: u32) {
+        let path = format!("/api/policies/{}/limit-{queue}", self.name);
+        let pattern = format!("^{}$", queue.replace('.', "\\."));
+        let policy = json!({ "pattern": pattern, "apply-to": "queues", "priority": 9,
             "definition": { "max-length": messages } });
         self.management.put(&path, &policy).await;
         eventually("the policy is applied", async || {
-            let path = format!("/api/queues/{}/purchases", self.name);
-            let queue = self.management.get(&path).await?;
-            (queue["policy"] == "test-limit").then_some(())
+            let path = format!("/api/queues/{}/{queue}", self.name);
+            let shown = self.management.get(&path).await?;
+            (shown["effective_policy_definition"]["max-length"] == messages).then_some(())
         })
         .await;
     }

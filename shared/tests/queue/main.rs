@@ -45,7 +45,7 @@ async fn limited(family: Family, messages_max: Option<u32>) -> Subject {
     let queue = RabbitQueue::new(Broker::new(&vhost.config()).unwrap());
     queue.connected().await;
     if let Some(messages_max) = messages_max {
-        vhost.limit_purchases(messages_max).await;
+        vhost.limit("purchases", messages_max).await;
     }
     Subject { queue: Arc::new(queue), _vhost: Some(vhost) }
 }
