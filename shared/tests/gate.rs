@@ -83,6 +83,23 @@ async fn the_heartbeat_heals_drift_at_the_same_version(#[values(Real, Embedded)]
 
 #[rstest]
 #[tokio::test]
+async fn a_sync_tells_what_it_found(#[values(Real, Embedded)] family: Family) {
+    let gate = gate(family).await;
+    let found = gate.sync(&[level(1, 10, 3)], SyncMode::NewerOrEqual).await.unwrap();
+    assert_eq!(found, [None]);
+    gate.claim(&[claim(1, &[4])]).await.unwrap();
+    let short = Some(GateLevel { free: 6, version: 3 });
+    let both = [level(2, 1, 1), level(1, 10, 3)];
+    assert_eq!(gate.sync(&both, SyncMode::NewerOrEqual).await.unwrap(), [None, short]);
+    let healed = Some(GateLevel { free: 10, version: 3 });
+    let older = [level(1, 99, 2)];
+    assert_eq!(gate.sync(&older, SyncMode::NewerOrEqual).await.unwrap(), [healed]);
+    assert_eq!(gate.sync(&older, SyncMode::Newer).await.unwrap(), [healed]);
+    assert_eq!(gate.sync(&[], SyncMode::NewerOrEqual).await.unwrap(), []);
+}
+
+#[rstest]
+#[tokio::test]
 async fn counts_stay_exact_when_they_are_large(#[values(Real, Embedded)] family: Family) {
     let gate = gate(family).await;
     let many = 1_000_000_000_000_001;

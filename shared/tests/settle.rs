@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 use shared::adapters::family;
 use shared::domain::testing::{fresh_id, purchase_of, with_key};
-use shared::domain::{Currency, Money, Order, Purchase, Reason, Sku, Status, TrackingId};
+use shared::domain::{
+    Currency, Money, Order, Purchase, Reason, Sku, Status, StockLevel, TrackingId,
+};
 use shared::pipeline::relay::{Payer, Relay};
 use shared::pipeline::settle::{Settler, order_of};
 use shared::ports::{
@@ -51,8 +53,12 @@ impl StockGate for LyingGate {
         Ok(answers.collect())
     }
 
-    async fn sync(&self, _: &[shared::domain::StockLevel], _: SyncMode) -> Result<(), GateError> {
-        Ok(())
+    async fn sync(
+        &self,
+        levels: &[StockLevel],
+        _: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError> {
+        Ok(vec![None; levels.len()])
     }
 
     async fn levels(
@@ -71,7 +77,11 @@ impl StockGate for NoGate {
     async fn claim(&self, _: &[ProductClaim]) -> Result<Vec<Vec<Answer>>, GateError> {
         Err(GateError("away".into()))
     }
-    async fn sync(&self, _: &[shared::domain::StockLevel], _: SyncMode) -> Result<(), GateError> {
+    async fn sync(
+        &self,
+        _: &[StockLevel],
+        _: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError> {
         Err(GateError("away".into()))
     }
     async fn levels(

@@ -53,8 +53,13 @@ pub trait StockGate: Send + Sync {
     /// Takes units in order: `if free ≥ q then free −= q`. Answers line up with `claims`.
     async fn claim(&self, claims: &[ProductClaim]) -> Result<Vec<Vec<Answer>>, GateError>;
 
-    /// Brings the gate in line with the ledger. Only this creates a product at the gate.
-    async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError>;
+    /// Brings the gate in line with the ledger. Only this creates a product at the gate. Answers what
+    /// it held until then, in the order of `levels`: whoever syncs learns what was wrong.
+    async fn sync(
+        &self,
+        levels: &[StockLevel],
+        mode: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError>;
 
     /// What the gate holds, in the order of `products`; `None` where it knows nothing.
     async fn levels(&self, products: &[ProductId]) -> Result<Vec<Option<GateLevel>>, GateError>;

@@ -22,7 +22,11 @@ impl StockGate for TappedGate {
         tap.call(Call::Gate("claim"), gate_error, tap.world.gate.claim(claims)).await
     }
 
-    async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError> {
+    async fn sync(
+        &self,
+        levels: &[StockLevel],
+        mode: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError> {
         let Self(tap) = self;
         tap.call(Call::Gate("sync"), gate_error, tap.world.gate.sync(levels, mode)).await
     }

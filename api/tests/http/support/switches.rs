@@ -99,7 +99,11 @@ impl StockGate for Switched<dyn StockGate> {
         self.here()?;
         self.inner.claim(claims).await
     }
-    async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError> {
+    async fn sync(
+        &self,
+        levels: &[StockLevel],
+        mode: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError> {
         self.here()?;
         self.inner.sync(levels, mode).await
     }

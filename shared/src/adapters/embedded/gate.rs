@@ -36,19 +36,25 @@ impl StockGate for EmbeddedGate {
         Ok(claims.iter().map(answer).collect())
     }
 
-    async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError> {
+    async fn sync(
+        &self,
+        levels: &[StockLevel],
+        mode: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError> {
         let mut known = self.lock();
-        for level in levels {
-            let behind = known.get(&level.product_id).is_none_or(|known| match mode {
-                SyncMode::Newer => known.version < level.version,
-                SyncMode::NewerOrEqual => known.version <= level.version,
+        let sync = |level: &StockLevel| {
+            let found = known.get(&level.product_id).copied();
+            let behind = found.is_none_or(|found| match mode {
+                SyncMode::Newer => found.version < level.version,
+                SyncMode::NewerOrEqual => found.version <= level.version,
             });
             if behind {
                 let (free, version) = (level.counts.available(), level.version);
                 known.insert(level.product_id, GateLevel { free, version });
             }
-        }
-        Ok(())
+            found
+        };
+        Ok(levels.iter().map(sync).collect())
     }
 
     async fn levels(&self, products: &[ProductId]) -> Result<Vec<Option<GateLevel>>, GateError> {

@@ -29,7 +29,11 @@ impl RedisGate {
         Self { pool }
     }
 
-    async fn sync_part(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), String> {
+    async fn sync_part(
+        &self,
+        levels: &[StockLevel],
+        mode: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, String> {
         let equal_too = u8::from(mode == SyncMode::NewerOrEqual);
         let synced = self.pool.call(async |redis| {
             try_join_all(levels.iter().map(|level| {
@@ -37,13 +41,31 @@ impl RedisGate {
                 async move {
                     let mut call = SYNC.key(key(level.product_id));
                     call.arg(level.version).arg(level.counts.available()).arg(equal_too);
-                    call.invoke_async::<i64>(&mut redis).await
+                    call.invoke_async::<Fields>(&mut redis).await
                 }
             }))
             .await
         });
-        synced.await.map(drop)
+        Ok(synced.await?.into_iter().map(level).collect())
     }
+
+    async fn levels_part(&self, products: &[ProductId]) -> Result<Vec<Option<GateLevel>>, String> {
+        let levels = self.pool.call(async |redis| {
+            try_join_all(products.iter().map(|&product| {
+                let mut redis = redis.clone();
+                async move { redis.hmget::<_, _, Fields>(key(product), &["free", "version"]).await }
+            }))
+            .await
+        });
+        Ok(levels.await?.into_iter().map(level).collect())
+    }
+}
+
+/// `free` and `version` of a product, where it is known.
+type Fields = (Option<i64>, Option<i64>);
+
+fn level((free, version): Fields) -> Option<GateLevel> {
+    Some(GateLevel { free: free?, version: version? })
 }
 
 fn key(product: ProductId) -> String {
@@ -70,26 +92,24 @@ impl StockGate for RedisGate {
         Ok(claims.iter().zip(answers).map(|(claim, answer)| read(claim, answer)).collect())
     }
 
-    async fn sync(&self, levels: &[StockLevel], mode: SyncMode) -> Result<(), GateError> {
+    async fn sync(
+        &self,
+        levels: &[StockLevel],
+        mode: SyncMode,
+    ) -> Result<Vec<Option<GateLevel>>, GateError> {
+        let mut found = Vec::with_capacity(levels.len());
         for part in levels.chunks(PRODUCTS_MAX) {
-            self.sync_part(part, mode).await.map_err(GateError)?;
+            found.extend(self.sync_part(part, mode).await.map_err(GateError)?);
         }
-        Ok(())
+        Ok(found)
     }
 
     async fn levels(&self, products: &[ProductId]) -> Result<Vec<Option<GateLevel>>, GateError> {
-        let levels = self.pool.call(async |redis| {
-            try_join_all(products.iter().map(|&product| {
-                let mut redis = redis.clone();
-                async move {
-                    let fields = ["free", "version"];
-                    redis.hmget::<_, _, (Option<i64>, Option<i64>)>(key(product), &fields).await
-                }
-            }))
-            .await
-        });
-        let level = |(free, version)| Some(GateLevel { free: free?, version: version? });
-        Ok(levels.await.map_err(GateError)?.into_iter().map(level).collect())
+        let mut levels = Vec::with_capacity(products.len());
+        for part in products.chunks(PRODUCTS_MAX) {
+            levels.extend(self.levels_part(part).await.map_err(GateError)?);
+        }
+        Ok(levels)
     }
 }
 
