@@ -7,6 +7,7 @@
 mod backoff;
 mod consume;
 mod deadlines;
+mod drift;
 mod gather;
 mod heartbeat;
 mod isolate;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, gauge};
+use metrics::{counter, gauge, histogram};
 use tracing::{debug, info, warn};
 
 use super::Boards;
+use super::drift::BoardBeat;
+use crate::domain::StockLevel;
 use crate::ports::{BusError, BusMessage, Clock, EventBus, Ledger, LedgerClock, StockUpdate};
 
 /// Pause after a failure; short, since a board that is not fed only costs ledger reads.
@@ -96,12 +98,24 @@ async fn take(boards: &Boards, update: &StockUpdate, ledger: &dyn Ledger, clock:
     };
     // A heartbeat that was long under way must not make an old count look fresh.
     let lag_ms = clock.now().millis().saturating_sub(heartbeat.ledger_time.millis()).max(0);
-    boards.stock.apply(&update.stock, Duration::from_millis(lag_ms.unsigned_abs()));
+    beat(boards, &update.stock, Duration::from_millis(lag_ms.unsigned_abs()));
     gauge!("doorbuster_feed_lag_seconds").set(lag_ms as f64 / 1_000.0);
     if let Err(error) = boards.catalogue.refresh(heartbeat.catalogue_version, ledger).await {
         counter!(LOAD_FAILURES).increment(1);
         warn!(%error, "the catalogue could not be reloaded");
     }
+}
+
+/// Shows what the ledger says, and tells where something else was shown.
+fn beat(boards: &Boards, levels: &[StockLevel], age: Duration) {
+    let BoardBeat { healed, within, standing } = boards.beat(levels, age);
+    counter!("doorbuster_board_drift_healed_total").increment(healed);
+    if healed > 0 {
+        histogram!("doorbuster_board_drift_seconds").record(within.as_secs_f64());
+        warn!(products = healed, ?within, "the board had counts that the ledger never had");
+    }
+    gauge!("doorbuster_board_ahead_products").set(standing.products as f64);
+    gauge!("doorbuster_board_ahead_oldest_seconds").set(standing.oldest.as_secs_f64());
 }
 
 async fn snapshot(
@@ -112,6 +126,6 @@ async fn snapshot(
     let asked = clock.local();
     let pulse = ledger.pulse().await?;
     clock.correct(asked, pulse.now);
-    boards.stock.apply(&pulse.levels, Duration::ZERO);
+    beat(boards, &pulse.levels, Duration::ZERO);
     boards.catalogue.refresh(pulse.catalogue_version, ledger).await
 }

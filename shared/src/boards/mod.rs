@@ -5,12 +5,13 @@
 #![deny(clippy::disallowed_methods)]
 
 mod catalogue;
+pub mod drift;
 mod feed;
 mod outcomes;
 mod stock;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use catalogue::CatalogueBoard;
@@ -18,6 +19,8 @@ pub use feed::feed;
 pub use outcomes::{OutcomeBoard, Watch};
 pub use stock::StockBoard;
 
+use self::drift::{BoardBeat, BoardWatch};
+use crate::domain::StockLevel;
 use crate::ports::Announcement;
 
 /// All boards of an instance.
@@ -29,6 +32,8 @@ pub struct Boards {
     pub stock: StockBoard,
     /// What became of recent purchases.
     pub outcomes: Arc<OutcomeBoard>,
+    /// Where the stock board was not what the ledger says.
+    watch: Mutex<BoardWatch>,
 }
 
 impl Boards {
@@ -38,7 +43,16 @@ impl Boards {
             catalogue: CatalogueBoard::default(),
             stock: StockBoard::new(fresh),
             outcomes: Arc::new(OutcomeBoard::new(outcomes_max, fresh)),
+            watch: Mutex::default(),
         }
+    }
+
+    /// Takes the stock of all active products as the ledger had it `age` ago, and tells what of it was
+    /// shown otherwise.
+    pub fn beat(&self, levels: &[StockLevel], age: Duration) -> BoardBeat {
+        let before = self.stock.newest_of(levels);
+        self.stock.apply(levels, age);
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).beat(levels, &before)
     }
 
     /// Shows the instance's own write before it is answered.

@@ -28,8 +28,9 @@ impl StockBoard {
         Self { fresh, entries: RwLock::default() }
     }
 
-    /// Takes levels that were read `age` ago: only a higher version replaces, an equal one
-    /// confirms.
+    /// Takes levels that were read `age` ago: only a higher version replaces, an equal one confirms.
+    /// (It replaces too: what is left of a sale begins to count when the sale opens. One that is wrong
+    /// is put right by the next heartbeat.)
     pub fn apply(&self, levels: &[StockLevel], age: Duration) {
         let now = Instant::now();
         let seen_at = now.checked_sub(age).unwrap_or(now);
@@ -40,6 +41,13 @@ impl StockBoard {
                 *entry = Entry { level, seen_at: seen_at.max(entry.seen_at) };
             }
         }
+    }
+
+    /// The newest levels of the products of `levels`, in their order, however old.
+    pub fn newest_of(&self, levels: &[StockLevel]) -> Vec<Option<StockLevel>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let newest = |level: &StockLevel| entries.get(&level.product_id).map(|entry| entry.level);
+        levels.iter().map(newest).collect()
     }
 
     /// The newest level if it is fresh.
@@ -88,6 +96,25 @@ mod tests {
         board.apply(&[level(5, 5)], Duration::ZERO);
         board.apply(&[level(4, 4)], Duration::ZERO);
         assert_eq!(board.fresh(ProductId(1)), Some(level(5, 5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_an_equal_version_the_last_word_counts() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.apply(&[level(5, 9)], Duration::ZERO);
+        board.apply(&[level(5, 5)], Duration::ZERO);
+        assert_eq!(board.fresh(ProductId(1)), Some(level(5, 5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_board_that_is_ahead_is_believed_only_while_it_is_fresh() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.apply(&[level(9, 10)], Duration::ZERO);
+        assert!(board.is_short(ProductId(1), None, 1));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        board.apply(&[level(5, 5)], Duration::ZERO);
+        assert!(!board.is_short(ProductId(1), None, 1));
+        assert_eq!(board.fresh(ProductId(1)), None);
     }
 
     #[tokio::test(start_paused = true)]

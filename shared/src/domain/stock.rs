@@ -51,3 +51,34 @@ pub struct StockLevel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale: Option<SaleLeft>,
 }
+
+impl StockLevel {
+    /// Both are of one version and cannot both be true. Which sale is live follows the clock, so only
+    /// what is left of the same sale is compared.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let same_sale = self.sale.zip(other.sale).filter(|(a, b)| a.sale_id == b.sale_id);
+        self.version == other.version
+            && (self.counts != other.counts
+                || same_sale.is_some_and(|(a, b)| a.sale_left != b.sale_left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_of_one_version_contradict_each_other_by_counts_and_not_by_the_clock() {
+        let counts = Counts { total: 10, reserved: 1, sold: 2 };
+        let level = StockLevel { product_id: ProductId(1), counts, version: 3, sale: None };
+        let of_sale = |id, sale_left| {
+            let sale = Some(SaleLeft { sale_id: SaleId(id), sale_left });
+            StockLevel { sale, ..level }
+        };
+        let sold = StockLevel { counts: Counts { sold: 3, ..counts }, ..level };
+        assert!(level.contradicts(&sold));
+        assert!(!level.contradicts(&StockLevel { version: 4, ..sold }));
+        assert!(!level.contradicts(&of_sale(1, 5)) && !of_sale(1, 5).contradicts(&of_sale(2, 4)));
+        assert!(of_sale(1, 5).contradicts(&of_sale(1, 4)));
+    }
+}

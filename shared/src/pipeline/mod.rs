@@ -1,6 +1,6 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
 //! along ([`advance`]), announced ([`relay`], to other systems as [`events`]), looked up
-//! ([`track`]), checked ([`audit`]); where it could not be settled, replayed or discarded
+//! ([`track`]), checked ([`audit`], [`drift`]); where it could not be settled, replayed or discarded
 //! ([`dead_letters`]). Knows the domain and the ports, no technology.
 #![deny(clippy::disallowed_methods)]
 
@@ -9,6 +9,7 @@ pub mod advance;
 pub mod audit;
 pub mod conclude;
 pub mod dead_letters;
+pub mod drift;
 pub mod events;
 pub mod group_commit;
 pub mod key;
