@@ -12,7 +12,7 @@ use metrics::gauge;
 use shared::domain::{Order, Purchase, envelope};
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::relay::Relay;
-use shared::ports::{DeadLetter, LedgerError, LettersWaiting, Ports, QueueStatus, Sieve};
+use shared::ports::{Backlog, DeadLetter, LedgerError, LettersWaiting, Ports, QueueStatus, Sieve};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, warn};
 
@@ -49,14 +49,16 @@ pub(crate) async fn rescue(ports: Ports, keys: Arc<KeyRing>, relay: Relay, every
 }
 
 async fn measure(ports: &Ports) -> Option<(QueueStatus, LettersWaiting)> {
-    let waiting = ports.ledger.letters_waiting().await.ok();
-    if let Some(LettersWaiting { count, oldest_ms, .. }) = waiting {
-        gauge!("doorbuster_dead_letters_waiting").set(count as f64);
-        gauge!("doorbuster_dead_letter_oldest_seconds").set(oldest_ms as f64 / 1_000.0);
+    let waiting = ports.ledger.backlog().await.ok();
+    if let Some(Backlog { letters, dues }) = waiting {
+        gauge!("doorbuster_dead_letters_waiting").set(letters.count as f64);
+        gauge!("doorbuster_dead_letter_oldest_seconds").set(letters.oldest_ms as f64 / 1_000.0);
+        gauge!("doorbuster_outbox_rows").set(dues.count as f64);
+        gauge!("doorbuster_outbox_oldest_seconds").set(dues.oldest_ms as f64 / 1_000.0);
     }
     let status = ports.queue.status().await.ok()?;
     gauge!("doorbuster_dead_letters").set(status.dead_letters as f64);
-    Some((status, waiting?))
+    Some((status, waiting?.letters))
 }
 
 /// Keeps what the ledger does not know yet, and lets go what it knows to be dealt with.

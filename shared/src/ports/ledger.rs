@@ -8,7 +8,7 @@ use super::announcement::{Announcement, DeadLetter, DueId};
 use super::catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 use super::gate::Answer;
 use super::idempotency::UserKey;
-use super::letter::{AuditEntry, KeptLetter, LetterMoved, LetterQuery, LetterRef, LettersWaiting};
+use super::letter::{AuditEntry, Backlog, KeptLetter, LetterMoved, LetterQuery, LetterRef};
 use crate::domain::{
     Advanced, Catalogue, Command, Counts, Order, Phase, Product, ProductId, ProductRef, Purchase,
     Refusal, Sale, SaleId, Settled, Status, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
@@ -193,8 +193,9 @@ pub trait Ledger: Send + Sync {
     /// letter.
     async fn letters_open(&self, bodies: &[Vec<u8>]) -> Result<Vec<Option<bool>>, LedgerError>;
 
-    /// How many dead letters wait for an operator, and for how long.
-    async fn letters_waiting(&self) -> Result<LettersWaiting, LedgerError>;
+    /// How many dead letters wait for an operator and how many outbox rows for being paid, and for how
+    /// long.
+    async fn backlog(&self) -> Result<Backlog, LedgerError>;
 
     /// Notes that `who` has the purchase of a letter settled again: publishing it is up to the caller,
     /// where something changed. Nothing where its order was settled already.

@@ -117,6 +117,24 @@ pub struct LettersWaiting {
     pub last_closed_at: Option<Timestamp>,
 }
 
+/// Outbox rows: what commits owe to the world and nobody has paid yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DuesWaiting {
+    /// How many.
+    pub count: u64,
+    /// How long the oldest has waited, in milliseconds; 0 where none does.
+    pub oldest_ms: i64,
+}
+
+/// What waits in the ledger for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// For operators.
+    pub letters: LettersWaiting,
+    /// For the relay or the sweep.
+    pub dues: DuesWaiting,
+}
+
 /// What an operator's word on a letter came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterMoved {

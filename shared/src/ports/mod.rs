@@ -26,8 +26,8 @@ pub use ledger::{
     Carried, Expired, Ledger, LedgerAudit, LedgerError, OrderQuery, ProductAudit, Pulse, Recorded,
 };
 pub use letter::{
-    AuditEntry, KeptLetter, LISTED_BYTES_MAX, LetterAct, LetterId, LetterMoved, LetterQuery,
-    LetterRef, LettersWaiting,
+    AuditEntry, Backlog, DuesWaiting, KeptLetter, LISTED_BYTES_MAX, LetterAct, LetterId,
+    LetterMoved, LetterQuery, LetterRef, LettersWaiting,
 };
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve};

@@ -9,9 +9,9 @@ use crate::domain::{
     Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, AuditEntry, Carried, DeadLetter, DueId, Expired, KeptLetter, Ledger,
-    LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting, NewProduct,
-    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, Backlog, Carried, DeadLetter, DueId, Expired, KeptLetter,
+    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct, NewSale,
+    OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 /// Somebody who is asked before every call.
@@ -68,7 +68,7 @@ guarded! {
     letters(query: &LetterQuery) -> Vec<KeptLetter>;
     letter(letter: LetterRef) -> Option<KeptLetter>;
     letters_open(bodies: &[Vec<u8>]) -> Vec<Option<bool>>;
-    letters_waiting() -> LettersWaiting;
+    backlog() -> Backlog;
     replay_letter(letter: LetterRef, who: &str) -> LetterMoved;
     discard_letter(letter: LetterRef, who: &str) -> LetterMoved;
     audit_log(after: i64, limit: usize) -> Vec<AuditEntry>;

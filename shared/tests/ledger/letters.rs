@@ -56,12 +56,12 @@ impl World {
     }
 
     async fn waiting(&self) -> u64 {
-        self.ledger.letters_waiting().await.unwrap().count
+        self.ledger.backlog().await.unwrap().letters.count
     }
 }
 
 async fn letters_are_listed_oldest_first_in_pages(world: &World) {
-    assert_eq!(world.ledger.letters_waiting().await.unwrap().oldest_ms, 0);
+    assert_eq!(world.ledger.backlog().await.unwrap().letters.oldest_ms, 0);
     let first = world.parked("A").await;
     world.garbage(b"\xff").await;
     let third = world.parked("B").await;
@@ -76,7 +76,7 @@ async fn letters_are_listed_oldest_first_in_pages(world: &World) {
     let two = world.ledger.letters(&page(LetterId(0), 2)).await.unwrap();
     assert_eq!(two, all[..2]);
     assert_eq!(world.ledger.letters(&page(two[1].id, 2)).await.unwrap(), all[2..]);
-    let waiting = world.ledger.letters_waiting().await.unwrap();
+    let waiting = world.ledger.backlog().await.unwrap().letters;
     assert!(waiting.count == 3 && waiting.oldest_ms >= 0, "{waiting:?}");
     assert_eq!(waiting.last_closed_at, None);
 }
@@ -129,7 +129,7 @@ async fn a_replayed_letter_is_settled_once(world: &World) {
     assert!(!moved.changed && !moved.letter.is_open(), "{moved:?}");
     assert_eq!(moved.letter.order.unwrap().status, Status::Confirmed);
     assert_eq!((world.letters(true).await.len(), world.letters(false).await.len()), (0, 1));
-    let waiting = world.ledger.letters_waiting().await.unwrap();
+    let waiting = world.ledger.backlog().await.unwrap().letters;
     assert!(waiting.count == 0 && waiting.last_closed_at.is_some(), "{waiting:?}");
     let sold = Counts { total: 5, reserved: 0, sold: 1 };
     assert_eq!(world.level(purchase.terms.product_id).await.counts, sold);

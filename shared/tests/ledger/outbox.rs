@@ -1,6 +1,7 @@
 //! What is owed after a commit, and by whom it is paid.
 
 use shared::domain::Status;
+use shared::ports::DuesWaiting;
 
 use crate::support::{World, both_families, buy};
 
@@ -17,10 +18,13 @@ async fn a_settled_batch_is_owed_until_it_is_cleared(world: &World) {
     assert_eq!(world.ledger.lease_dues(10).await.unwrap(), [], "its writer pays it first");
     let dues = async || world.ledger.audit().await.unwrap().dues;
     assert_eq!(dues().await, 1);
+    let waiting = async || world.ledger.backlog().await.unwrap().dues;
+    assert!(waiting().await.count == 1 && waiting().await.oldest_ms >= 0);
     let due = announcement.due.unwrap();
     world.ledger.clear_dues(&[due]).await.unwrap();
     world.ledger.clear_dues(&[due]).await.unwrap();
     assert_eq!(dues().await, 0);
+    assert_eq!(waiting().await, DuesWaiting::default());
 }
 
 async fn a_due_is_leased_to_one_at_a_time(world: &World) {

@@ -6,9 +6,9 @@ use shared::domain::{
     Timestamp, TrackingId, TrackingKey,
 };
 use shared::ports::{
-    Announcement, Answer, AuditEntry, Carried, DeadLetter, DueId, Expired, KeptLetter, Ledger,
-    LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting, NewProduct,
-    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, Backlog, Carried, DeadLetter, DueId, Expired, KeptLetter,
+    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct, NewSale,
+    OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 use super::{Call, Tap};
@@ -58,7 +58,7 @@ tapped! {
     letters(query: &LetterQuery) -> Vec<KeptLetter>;
     letter(letter: LetterRef) -> Option<KeptLetter>;
     letters_open(bodies: &[Vec<u8>]) -> Vec<Option<bool>>;
-    letters_waiting() -> LettersWaiting;
+    backlog() -> Backlog;
     replay_letter(letter: LetterRef, who: &str) -> LetterMoved;
     discard_letter(letter: LetterRef, who: &str) -> LetterMoved;
     audit_log(after: i64, limit: usize) -> Vec<AuditEntry>;

@@ -21,9 +21,9 @@ use crate::domain::{
     Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, AuditEntry, Carried, DeadLetter, DueId, Expired, KeptLetter, Ledger,
-    LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting, NewProduct,
-    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, Backlog, Carried, DeadLetter, DueId, Expired, KeptLetter,
+    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct, NewSale,
+    OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 /// The ledger in PostgreSQL.
@@ -118,9 +118,11 @@ impl Ledger for PostgresLedger {
         Ok(letters::open(&session, bodies).await?)
     }
 
-    async fn letters_waiting(&self) -> Result<LettersWaiting, LedgerError> {
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
         let session = self.pool.get().await?;
-        Ok(letters::waiting(&session).await?)
+        let (letters, dues) =
+            futures::try_join!(letters::waiting(&session), outbox::waiting(&session))?;
+        Ok(Backlog { letters, dues })
     }
 
     async fn replay_letter(

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::statement::{bind, command, query};
 use super::{reads, rows};
 use crate::domain::{Notice, Order, OrderEvent, ProductId, StockLevel, TrackingId};
-use crate::ports::{Announcement, DeadLetter, DueId, OrderChange};
+use crate::ports::{Announcement, DeadLetter, DueId, DuesWaiting, OrderChange};
 
 /// A leased row: ID, when it was written, orders with what happened to them at which version,
 /// notices, dead letters.
@@ -121,6 +121,16 @@ async fn dead_letters(session: &Session, ids: Vec<i64>) -> Result<HashMap<i64, D
         (id, DeadLetter { order_id: order_id.map(TrackingId), body, error })
     };
     Ok(rows.into_iter().map(letter).collect())
+}
+
+/// Counts what is not paid. The table is nearly empty, or an outage has filled it.
+pub(super) async fn waiting(session: &Session) -> Result<DuesWaiting, Fault> {
+    let sql = "
+        select count(*),
+            coalesce((extract(epoch from clock_timestamp() - min(at)) * 1000)::bigint, 0)
+        from outbox";
+    let (count, oldest_ms): (i64, i64) = session.row(query::<(BigInt, BigInt), _>(sql, ())).await?;
+    Ok(DuesWaiting { count: u64::try_from(count).unwrap_or_default(), oldest_ms })
 }
 
 /// Deletes paid rows. The commit does not wait for the disk: a delete that a crash loses is paid

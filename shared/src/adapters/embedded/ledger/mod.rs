@@ -25,10 +25,9 @@ use crate::domain::{
 };
 use crate::planted::planted;
 use crate::ports::{
-    Announcement, Answer, AuditEntry, Carried, Clock, DeadLetter, DueId, Expired, KeptLetter,
-    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, LettersWaiting,
-    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
-    UserKey,
+    Announcement, Answer, AuditEntry, Backlog, Carried, Clock, DeadLetter, DueId, Expired,
+    KeptLetter, Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct,
+    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 /// A ledger in memory.
@@ -121,8 +120,9 @@ impl Ledger for EmbeddedLedger {
         Ok(self.state().letters_open(bodies))
     }
 
-    async fn letters_waiting(&self) -> Result<LettersWaiting, LedgerError> {
-        Ok(self.state().letters_waiting(self.clock.now()))
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
+        let (state, now) = (self.state(), self.clock.now());
+        Ok(Backlog { letters: state.letters_waiting(now), dues: state.dues_waiting(now) })
     }
 
     async fn replay_letter(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::settle::LEASE_MS;
 use super::state::State;
 use crate::domain::Timestamp;
-use crate::ports::{Announcement, OrderChange};
+use crate::ports::{Announcement, DuesWaiting, OrderChange};
 
 impl State {
     /// Leases dues whose lease ran out, oldest first.
@@ -19,6 +19,12 @@ impl State {
             })
             .collect();
         leased.into_iter().map(|announcement| self.renewed(announcement, now)).collect()
+    }
+
+    pub(super) fn dues_waiting(&self, now: Timestamp) -> DuesWaiting {
+        let oldest = self.dues.values().map(|due| due.announcement.at).min();
+        let oldest_ms = oldest.map_or(0, |at| now.millis() - at.millis());
+        DuesWaiting { count: self.dues.len() as u64, oldest_ms }
     }
 
     /// The announcement with orders and counts as they are now.
