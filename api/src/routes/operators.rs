@@ -145,8 +145,8 @@ pub async fn restock(
 
 /// Audits
 ///
-/// Does the ledger add up, and does the gate agree with it? In a live sale the gate may differ for
-/// a moment.
+/// Does the ledger add up, and does the gate agree with it? A gate that differs is looked at again for
+/// two seconds: in a live sale claims are under way. Reads all orders.
 #[utoipa::path(
     get,
     path = "/api/v1/admin/audit",

@@ -43,7 +43,7 @@ impl From<Sample> for QueueView {
     }
 }
 
-/// Whether the ledger adds up and the gate agrees. In a live sale the gate may differ for a moment.
+/// Whether the ledger adds up and the gate agrees.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code)] // The shape of `AuditReport`, which knows nothing of OpenAPI.
@@ -56,8 +56,54 @@ pub struct Audit {
     dead_letters: i64,
     /// Announcements not yet made.
     outbox: i64,
-    /// Every product is conserved, its orders match and its gate matches.
+    /// How long the oldest of them has waited, in seconds; 0 where there is none.
+    #[schema(minimum = 0, example = 0.0)]
+    outbox_oldest_seconds: f64,
+    /// Contradictions, by invariant and kind; empty where all is well.
+    findings: Vec<AuditFinding>,
+    /// Nothing was found.
     healthy: bool,
+}
+
+/// All contradictions of one kind.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct AuditFinding {
+    /// The invariant that they break, as docs/reliability.md names it.
+    #[schema(example = "I9")]
+    invariant: String,
+    /// What they are: `NOT_CONSERVED`, `OVERSOLD`, `GATE_DIFFERS`, `GATE_AHEAD`, `BUYERS_DIFFER`,
+    /// `SALES_DIFFER`, `OUTBOX_WAITS`, `LETTER_MISSING` or `ORDERS_DIFFER`; others may follow.
+    #[schema(example = "BUYERS_DIFFER")]
+    kind: String,
+    /// How many there are.
+    #[schema(minimum = 1)]
+    count: i64,
+    /// The first hundred of them.
+    cases: Vec<AuditCase>,
+}
+
+/// One contradiction: whose, and the two numbers that should be one.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct AuditCase {
+    /// The product, where it is about one.
+    product_id: Option<i64>,
+    /// The sale, where it is about one.
+    sale_id: Option<i64>,
+    /// The buyer, where it is about one.
+    user_id: Option<String>,
+    /// The order, where it is about one.
+    order_id: Option<String>,
+    /// What was compared.
+    #[schema(example = "units")]
+    what: String,
+    /// What was found.
+    found: i64,
+    /// What it should be.
+    expected: i64,
 }
 
 /// The account of one product.
@@ -84,7 +130,8 @@ struct ProductAudit {
     orders_match: bool,
     /// What the gate holds; null where it is away or does not know the product.
     gate: Option<GateAudit>,
-    /// The gate knows nothing, or as many free units as the ledger has available.
+    /// The gate knows nothing, or as many free units as the ledger has available, or follows what is
+    /// being sold.
     gate_matches: bool,
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::announcement::{Announcement, DeadLetter, DueId};
+use super::audit::LedgerAudit;
 use super::catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 use super::gate::Answer;
 use super::idempotency::UserKey;
 use super::letter::{AuditEntry, Backlog, KeptLetter, LetterMoved, LetterQuery, LetterRef};
 use crate::domain::{
-    Advanced, Catalogue, Command, Counts, Order, Phase, Product, ProductId, ProductRef, Purchase,
-    Refusal, Sale, SaleId, Settled, Status, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
+    Advanced, Catalogue, Command, Order, Phase, Product, ProductId, ProductRef, Purchase, Refusal,
+    Sale, SaleId, Settled, Status, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
 };
 
 /// Why the ledger did not do it. Nothing was written.
@@ -123,34 +124,6 @@ pub struct Pulse {
     pub catalogue_version: i64,
     /// Stock of all active products.
     pub levels: Vec<StockLevel>,
-}
-
-/// A product's inventory beside what its orders and stock movements add up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProductAudit {
-    /// The inventory row.
-    pub level: StockLevel,
-    /// Whether it is sold.
-    pub active: bool,
-    /// Total by stock movements, reserved and sold by orders.
-    pub recomputed: Counts,
-    /// Orders that hold or bought units.
-    pub orders_taken: i64,
-    /// Refused orders.
-    pub orders_rejected: i64,
-}
-
-/// The ledger's own account of itself, read in one snapshot.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LedgerAudit {
-    /// Every product.
-    pub products: Vec<ProductAudit>,
-    /// Orders waiting for an operator.
-    pub parked: i64,
-    /// Dead letters that wait for an operator.
-    pub dead_letters: i64,
-    /// Outbox rows not yet paid.
-    pub dues: i64,
 }
 
 /// PostgreSQL, or its embedded double.
@@ -282,6 +255,7 @@ pub trait Ledger: Send + Sync {
     /// else depends on it: a sale is open by its times alone.
     async fn note_phases(&self) -> Result<Option<Announcement>, LedgerError>;
 
-    /// Inventory beside what orders and stock movements add up to.
+    /// Everything that is counted beside what history adds up to. Reads all orders, four times over:
+    /// on a big ledger that takes its time, but no locks.
     async fn audit(&self) -> Result<LedgerAudit, LedgerError>;
 }

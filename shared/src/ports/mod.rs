@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 pub mod announcement;
+pub mod audit;
 pub mod bus;
 pub mod catalogue;
 pub mod clock;
@@ -17,14 +18,13 @@ pub mod payment;
 pub mod queue;
 
 pub use announcement::{Announcement, DeadLetter, DueId, OrderChange};
+pub use audit::{BuyerMiscount, LedgerAudit, NAMED_MAX, Named, ProductAudit, SaleMiscount};
 pub use bus::{BusError, BusMessage, Event, EventBus, Heartbeat, StockUpdate, Subscription};
 pub use catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 pub use clock::{Clock, LedgerClock, SystemClock};
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
-pub use ledger::{
-    Carried, Expired, Ledger, LedgerAudit, LedgerError, OrderQuery, ProductAudit, Pulse, Recorded,
-};
+pub use ledger::{Carried, Expired, Ledger, LedgerError, OrderQuery, Pulse, Recorded};
 pub use letter::{
     AuditEntry, Backlog, DuesWaiting, KeptLetter, LISTED_BYTES_MAX, LetterAct, LetterId,
     LetterMoved, LetterQuery, LetterRef, LettersWaiting,

@@ -2,6 +2,7 @@
 //! and a few that only a real server can fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // How tests fail.
 
+mod audit;
 mod buying;
 mod catalogue;
 mod concurrency;

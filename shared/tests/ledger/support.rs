@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use shared::adapters::embedded::EmbeddedLedger;
+use shared::adapters::embedded::{EmbeddedLedger, Tamper};
 use shared::adapters::postgres::PostgresLedger;
 use shared::domain::testing::purchase_of;
 use shared::domain::{
-    Currency, Kind, Money, Order, ProductId, ProductRef, Purchase, Reason, Sale, Settled, Sku,
-    Status, StockLevel, Timestamp, TrackingId,
+    Counts, Currency, Kind, Money, Order, ProductId, ProductRef, Purchase, Reason, Sale, Settled,
+    Sku, Status, StockLevel, Timestamp, TrackingId,
 };
 use shared::ports::{
-    Announcement, Answer, Clock, Ledger, LedgerError, NewProduct, ProductChange, Recorded,
+    Announcement, Answer, Clock, Ledger, LedgerError, Named, NewProduct, ProductChange, Recorded,
 };
 use shared::testing::postgres::TestDatabase;
 
@@ -38,6 +38,26 @@ macro_rules! both_families {
     };
 }
 pub(crate) use both_families;
+
+/// The same without a look at history afterwards.
+macro_rules! families {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            use crate::support::World;
+
+            #[tokio::test]
+            async fn embedded() {
+                super::$name(&World::embedded()).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name(&World::postgres().await).await;
+            }
+        })+
+    };
+}
+pub(crate) use families;
 
 /// A clock that tests can move.
 pub(crate) struct ManualClock(AtomicI64);
@@ -124,6 +144,34 @@ impl World {
                 database.run(&sql).await;
             }
         }
+    }
+
+    /// Changes what no transaction would.
+    pub(crate) async fn tamper(&self, tamper: Tamper) {
+        let database = match &self.family {
+            Family::Embedded { ledger, .. } => return ledger.tamper(tamper),
+            Family::Postgres { database } => database,
+        };
+        let sql = match tamper {
+            Tamper::Counts(product, Counts { total, reserved, sold }) => format!(
+                "update inventory set total = {total}, reserved = {reserved}, sold = {sold}
+                 where product_id = {product}"
+            ),
+            Tamper::Bought((product, sale, user), units) => format!(
+                "insert into buyers values ({product}, {}, '{}', {units})
+                 on conflict (product_id, sale_id, user_id) do update set units = {units}",
+                sale.map_or(0, |sale| sale.0),
+                user.as_str()
+            ),
+            Tamper::Taken(sale, units) => {
+                format!("update sales set taken = {units} where id = {sale}")
+            }
+            Tamper::ParkWithoutLetter(id) => format!(
+                "insert into orders (id, status, accepted_at, version)
+                 values ('{id}', 'PARKED', now(), 1)"
+            ),
+        };
+        database.run(&sql).await;
     }
 
     /// Makes every lease of the outbox run out.
@@ -221,10 +269,13 @@ impl World {
     }
 
     pub(crate) async fn assert_history_adds_up(&self) {
-        for product in self.ledger.audit().await.unwrap().products {
+        let audit = self.ledger.audit().await.unwrap();
+        for product in audit.products {
             assert_eq!(product.recomputed, product.level.counts, "{product:?}");
             assert!(product.level.counts.is_conserved(), "{product:?}");
         }
+        assert_eq!((audit.buyers, audit.sales), (Named::default(), Named::default()));
+        assert_eq!(audit.unkept, Named::default());
         if let Family::Postgres { database } = &self.family {
             for drifted in [DRIFTED_BUYERS, DRIFTED_SALES] {
                 assert_eq!(database.run(drifted).await, ["0"], "{drifted}");

@@ -11,5 +11,7 @@ mod queue;
 pub use bus::EmbeddedBus;
 pub use gate::EmbeddedGate;
 pub use idempotency::EmbeddedIdempotencyMap;
+#[cfg(any(test, feature = "testing"))]
+pub use ledger::Tamper;
 pub use ledger::{Contents, EmbeddedLedger};
 pub use queue::EmbeddedQueue;

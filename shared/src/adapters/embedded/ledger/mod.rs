@@ -5,6 +5,7 @@
 //! await.
 
 mod advance;
+mod audit;
 mod catalogue;
 mod contents;
 mod letters;
@@ -12,12 +13,16 @@ mod outbox;
 mod sales;
 mod settle;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+mod tamper;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 pub use contents::Contents;
 use state::State;
+#[cfg(any(test, feature = "testing"))]
+pub use tamper::Tamper;
 
 use crate::domain::{
     Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,

@@ -6,10 +6,10 @@ use crate::domain::changes::BuyerKey;
 use crate::domain::decide::KeyOwner;
 use crate::domain::stock::SaleLeft;
 use crate::domain::{
-    Counts, IdempotencyKey, Order, Phase, Product, ProductId, Sale, SaleId, Sku, Status,
-    StockLevel, Timestamp, TrackingId, UserId,
+    Counts, IdempotencyKey, Order, Phase, Product, ProductId, Sale, SaleId, Sku, StockLevel,
+    Timestamp, TrackingId, UserId,
 };
-use crate::ports::{Announcement, AuditEntry, DueId, KeptLetter, LedgerAudit, ProductAudit};
+use crate::ports::{Announcement, AuditEntry, DueId, KeptLetter};
 
 /// Orders kept, some 400 bytes each. A ledger may forget nothing, so a full one says that it is.
 pub(super) const ORDERS_MAX: usize = 1_000_000;
@@ -81,44 +81,4 @@ impl State {
     ) -> Vec<StockLevel> {
         products.filter_map(|id| self.level(id, now)).collect()
     }
-
-    pub(super) fn audit(&self, now: Timestamp) -> LedgerAudit {
-        let parked = self.orders.values().filter(|order| order.status == Status::Parked).count();
-        let products = self.products.keys().filter_map(|id| self.audit_of(*id, now)).collect();
-        LedgerAudit {
-            products,
-            parked: count(parked),
-            dead_letters: count(self.letters.iter().filter(|kept| kept.is_open()).count()),
-            dues: count(self.dues.len()),
-        }
-    }
-
-    fn audit_of(&self, id: ProductId, now: Timestamp) -> Option<ProductAudit> {
-        let level = self.level(id, now)?;
-        let mut audit = ProductAudit {
-            level,
-            active: self.products.get(&id)?.active,
-            recomputed: Counts { total: self.stock.get(&id)?.moved, ..Counts::default() },
-            orders_taken: 0,
-            orders_rejected: 0,
-        };
-        for order in self.orders.values() {
-            let Some(terms) = order.terms.as_ref().filter(|terms| terms.product_id == id) else {
-                continue;
-            };
-            let units = i64::from(terms.quantity.units());
-            match order.status {
-                Status::Reserved | Status::Pending => audit.recomputed.reserved += units,
-                Status::Confirmed | Status::Fulfilled => audit.recomputed.sold += units,
-                Status::Rejected => audit.orders_rejected += 1,
-                _ => {}
-            }
-            audit.orders_taken += i64::from(order.status.takes_units());
-        }
-        Some(audit)
-    }
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
