@@ -58,6 +58,14 @@ impl Client {
         self.try_send("GET", path, &[], None).await.expect("an answer")
     }
 
+    /// A metric that the program serves under `/metrics`; none where it was never recorded.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let answer = self.try_send("GET", "/metrics", &[], None).await?;
+        let text = answer.body.as_str()?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value?.parse().ok()
+    }
+
     pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
         self.try_send("POST", path, headers, Some(body)).await.expect("an answer")
     }

@@ -58,10 +58,32 @@ impl Stack {
         Program::start("doorbuster-worker", &[], &self.environment)
     }
 
+    /// Starts a worker that serves its metrics to the client.
+    pub fn measured_worker(&self) -> (Program, Client) {
+        let addr = format!("127.0.0.1:{}", free_port());
+        let mut environment = self.environment.clone();
+        environment.push(("DOORBUSTER__METRICS__ADDR".into(), addr.clone()));
+        let program = Program::start("doorbuster-worker", &[], &environment);
+        (program, Client::new(format!("http://{addr}")))
+    }
+
     /// `doorbuster audit --json`: exit code and report.
     pub fn audit(&self) -> (bool, Value) {
-        let (status, text) = Program::run("doorbuster", &["audit", "--json"], &self.environment);
+        self.audit_of(&[])
+    }
+
+    /// The same, of these instances of the API too.
+    pub fn audit_of(&self, apis: &[&Client]) -> (bool, Value) {
+        let apis = apis.iter().flat_map(|api| ["--api", &*api.base]);
+        let args: Vec<_> = ["audit", "--json"].into_iter().chain(apis).collect();
+        let (status, text) = Program::run("doorbuster", &args, &self.environment);
         (status.success(), serde_json::from_str(&text).unwrap())
+    }
+
+    /// `doorbuster audit`: exit code and table.
+    pub fn audit_table(&self) -> (bool, String) {
+        let (status, text) = Program::run("doorbuster", &["audit"], &self.environment);
+        (status.success(), text)
     }
 
     /// `doorbuster dlq … --json`: exit code and answer.
