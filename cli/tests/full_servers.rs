@@ -141,10 +141,10 @@ async fn broker_short_of_memory(stack: &Stack) {
     let listener = Listener::bind(stack).await;
     let product = client.add_product("MEMORY", 1_000_000).await;
     let crowd = Crowd::gather(&client, product);
-    crowd.wait(&crowd.accepted, 100).await;
+    reached(&crowd.accepted, 100).await;
     let alarm = MemoryAlarm::raise();
     readiness(&client, 503, "unavailable").await;
-    crowd.wait(&crowd.refused, 100).await;
+    reached(&crowd.refused, 100).await;
     // Acknowledged, too: the queue is empty.
     eventually("everything accepted is settled", async || {
         let queue = client.get("/api/v1/async/queue/status").await;
@@ -160,7 +160,7 @@ async fn broker_short_of_memory(stack: &Stack) {
     drop(alarm);
     readiness(&client, 200, "ready").await;
     let accepted = crowd.accepted.load(Ordering::SeqCst);
-    crowd.wait(&crowd.accepted, accepted + 100).await;
+    reached(&crowd.accepted, accepted + 100).await;
     let mut promised = crowd.leave().await;
     promised.push(sync.text("trackingId"));
     kept(stack, &client, product, &promised).await;
@@ -205,18 +205,19 @@ impl Crowd {
         crowd
     }
 
-    async fn wait(&self, of: &AtomicUsize, count: usize) {
-        eventually(&format!("{count} were answered"), async || {
-            (of.load(Ordering::SeqCst) >= count).then_some(())
-        })
-        .await;
-    }
-
     /// What they were promised.
     async fn leave(self) -> Vec<String> {
         self.stop.store(true, Ordering::SeqCst);
         join_all(self.buyers).await.into_iter().flat_map(Result::unwrap).collect()
     }
+}
+
+/// Waits until there were so many.
+async fn reached(counter: &AtomicUsize, count: usize) {
+    eventually(&format!("there are {count}"), async || {
+        (counter.load(Ordering::SeqCst) >= count).then_some(())
+    })
+    .await;
 }
 
 /// One purchase, with the same key until there is a 202.
