@@ -1,5 +1,7 @@
 //! Orders: bought, shown, cancelled, shipped.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use shared::domain::{Act, Command, Order, Status};
 use shared::pipeline::track::TrackError;
 use shared::ports::OrderQuery;
+use tokio::time::Instant;
 
 use super::conclude::conclude_order;
 use super::refusal::{Named, refused};
@@ -198,9 +201,11 @@ async fn page(app: &App, mut query: OrderQuery) -> Result<OrderList, Problem> {
     let limit = query.limit;
     // One more than asked for tells whether there is a next page.
     query.limit += 1;
-    let mut found = app.ports.ledger.orders_of(&query).await?;
+    let began = Instant::now();
+    let found = app.ports.ledger.orders_of(&query).await?;
     let more = found.len() > limit;
-    found.truncate(limit);
+    let found: Vec<_> = found.into_iter().take(limit).map(Arc::new).collect();
+    app.boards.outcomes.learn(&found, began);
     let next = found.last().filter(|_| more).map(|order| order.id);
     Ok(OrderList { orders: found.iter().map(|order| view(app, order)).collect(), next })
 }

@@ -47,13 +47,35 @@ impl OutcomeBoard {
     }
 
     /// Takes announced orders: only a higher version replaces. Wakes those who wait for them.
+    ///
+    /// What is told once more is no fresher for it: it may have changed long before it was told.
     pub fn apply<'a>(&self, orders: impl IntoIterator<Item = &'a Arc<Order>>) {
-        let at = Instant::now();
+        self.take(orders, Instant::now(), false);
+    }
+
+    /// Takes orders that the ledger showed, which stood so at `at` or later: nobody who was shown them is
+    /// shown an older version afterwards, however late that is announced.
+    pub fn learn<'a>(&self, orders: impl IntoIterator<Item = &'a Arc<Order>>, at: Instant) {
+        self.take(orders, at, true);
+    }
+
+    fn take<'a>(
+        &self,
+        orders: impl IntoIterator<Item = &'a Arc<Order>>,
+        at: Instant,
+        by_the_ledger: bool,
+    ) {
         let mut inner = self.lock();
         for order in orders {
             inner.settled_through = inner.settled_through.max(Some(order.accepted_at));
             match inner.orders.get_mut(&order.id) {
                 Some(seen) if seen.order.version > order.version && !planted("boards-go-back") => {
+                    continue;
+                }
+                Some(seen) if seen.order.version == order.version => {
+                    if by_the_ledger {
+                        seen.at = seen.at.max(at);
+                    }
                     continue;
                 }
                 Some(seen) => *seen = Seen { order: Arc::clone(order), at },
@@ -162,6 +184,30 @@ mod tests {
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(board.get(id(1)).is_none());
         assert!(board.get(id(2)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_again_is_no_fresher() {
+        let board = board(10);
+        board.apply(&[order(1, Status::Confirmed, 1)]);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        board.apply(&[order(1, Status::Confirmed, 1)]);
+        assert!(board.get(id(1)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_ledger_showed_is_never_taken_back_by_late_news() {
+        let board = board(10);
+        let read_at = Instant::now();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        board.learn(&[order(1, Status::Confirmed, 2)], read_at);
+        board.apply(&[order(1, Status::Reserved, 1)]);
+        assert_eq!(board.get(id(1)).unwrap().version, 2);
+        // Fresh from the moment on at which it was asked for.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(board.get(id(1)).is_none());
+        board.learn(&[order(1, Status::Confirmed, 2)], Instant::now());
+        assert_eq!(board.get(id(1)).unwrap().version, 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! Track: what became of a tracking ID? From the board, else the ledger, else the MAC.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +66,10 @@ impl Tracker {
             batch_max: size(BATCH_MAX),
             rounds: size(ROUNDS),
         };
-        let reads = GroupCommit::start(bounds, move |ids| read(Arc::clone(&ledger), ids));
+        let learning = Arc::clone(&boards);
+        let reads = GroupCommit::start(bounds, move |ids| {
+            read(Arc::clone(&ledger), Arc::clone(&learning), ids)
+        });
         Self { boards, keys, reads }
     }
 
@@ -128,11 +132,13 @@ impl Tracker {
     }
 }
 
-async fn read(ledger: Arc<dyn Ledger>, ids: Vec<TrackingId>) -> Vec<Read> {
+async fn read(ledger: Arc<dyn Ledger>, boards: Arc<Boards>, ids: Vec<TrackingId>) -> Vec<Read> {
+    let began = Instant::now();
     match ledger.orders(&ids).await {
         Ok(orders) => {
-            let found: std::collections::HashMap<_, _> =
+            let found: HashMap<_, _> =
                 orders.into_iter().map(|order| (order.id, Arc::new(order))).collect();
+            boards.outcomes.learn(ids.iter().filter_map(|id| found.get(id)), began);
             ids.iter().map(|id| Ok(found.get(id).cloned())).collect()
         }
         Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
