@@ -35,8 +35,8 @@ const PASSES_MAX: u32 = 40;
 pub(super) enum Fault {
     /// `kill -9` of a program.
     Kill,
-    /// A program is killed, and its next life crashes at a failpoint.
-    CrashAt(&'static str),
+    /// A program is killed, and its next life crashes at a failpoint, if it comes there.
+    ToCrashAt(&'static str),
     /// A program stands still for a while.
     Freeze,
     /// SIGTERM to a program.
@@ -71,7 +71,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kill => f.write_str("a program is killed"),
-            Self::CrashAt(name) => write!(f, "a program crashes at {name}"),
+            Self::ToCrashAt(name) => write!(f, "a program is started to crash at {name}"),
             Self::Freeze => f.write_str("a program is stopped and continued"),
             Self::Restart => f.write_str("a program is restarted"),
             Self::Flush => f.write_str("Redis is flushed"),
@@ -173,7 +173,7 @@ impl<'a> Storm<'a> {
                 });
                 program.arm(&format!("{name}=crash@{time}"), after);
                 program.kill().await;
-                Fault::CrashAt(name)
+                Fault::ToCrashAt(name)
             }
             6 => {
                 program.freeze(self.away()).await;
