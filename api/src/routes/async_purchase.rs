@@ -89,7 +89,7 @@ struct Ticket {
 }
 
 async fn accept(app: &App, request: admit::Request) -> Result<Ticket, Problem> {
-    match app.admitter.admit(request).await? {
+    match app.admitter.admit(request, || app.admitter.room()).await? {
         Admitted::Purchase(purchase) => {
             let ticket = Ticket {
                 id: purchase.id,

@@ -24,7 +24,7 @@ pub(super) async fn conclude_order(
     request: admit::Request,
 ) -> Result<Arc<Order>, Problem> {
     app.user_limits.check(&request.user_id)?;
-    match app.admitter.admit(request).await? {
+    match app.admitter.admit(request, || app.concluder.room()).await? {
         Admitted::Stored(order) => outcome(order),
         Admitted::Purchase(purchase) => match app.concluder.conclude(purchase).await? {
             Settled::Order(order) if order.replay_of.is_some() => {

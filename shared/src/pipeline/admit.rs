@@ -1,7 +1,8 @@
 //! Admit: accept a purchase. Everything that can be refused without the ledger is refused here,
 //! from memory; what remains is stamped with an ID, the price and the moment.
 //!
-//! validate → product known → sale window → edge check → idempotency → mint → publish → 202
+//! validate → product known → sale window → edge check → mint → room in line → idempotency →
+//! publish → 202
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,11 +158,20 @@ impl Admitter {
         }
     }
 
-    /// Checks and stamps a request. Nothing is published yet.
-    pub async fn admit(&self, request: Request) -> Result<Admitted, AdmitError> {
+    /// Checks and stamps a request. Nothing is published yet. `room` says whether there is a place
+    /// in the line that the purchase goes to next: whoever is turned away there costs no round trip
+    /// for a key before.
+    pub async fn admit(
+        &self,
+        request: Request,
+        room: impl Fn() -> Result<(), LineError>,
+    ) -> Result<Admitted, AdmitError> {
         let refused = match self.stamp(&request).await {
             Ok(purchase) if purchase.keyed.is_none() => return Ok(Admitted::Purchase(purchase)),
-            Ok(purchase) => return self.remember(purchase).await,
+            Ok(purchase) => {
+                room()?;
+                return self.remember(purchase).await;
+            }
             Err(AdmitError::Refused(reason)) => reason,
             Err(error) => return Err(error),
         };
@@ -173,6 +183,11 @@ impl Admitter {
             counter.increment(1);
         }
         Err(AdmitError::Refused(refused))
+    }
+
+    /// Whether a purchase could be published now.
+    pub fn room(&self) -> Result<(), LineError> {
+        self.publishing.room().map(drop)
     }
 
     /// Publishes an admitted purchase; `Ok` means the broker has it for good.

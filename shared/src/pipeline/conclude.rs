@@ -41,6 +41,11 @@ impl Concluder {
         Self { line, timeout }
     }
 
+    /// Whether a purchase could join the line now.
+    pub fn room(&self) -> Result<(), LineError> {
+        self.line.room().map(drop)
+    }
+
     /// Settles one purchase.
     pub async fn conclude(&self, purchase: Purchase) -> Result<Settled, ConcludeError> {
         let in_time = tokio::time::timeout(self.timeout, self.line.submit(purchase)).await;

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 pub struct Bounds {
     /// Items waiting; more are turned away at once.
     pub line_max: NonZeroUsize,
-    /// While the first in line has been waiting for longer than this, nobody else joins it: a quick
-    /// no is worth more than a yes that comes too late.
+    /// Whoever would wait for longer than this does not join the line: a quick no is worth more
+    /// than a yes that comes too late.
     pub wait_max: Duration,
     /// Items in one round.
     pub batch_max: NonZeroUsize,
@@ -42,25 +42,42 @@ struct Waiting<T, R> {
     answer: oneshot::Sender<R>,
 }
 
-/// When the first in line joined it, or when the one before it did.
-struct Head {
+/// How the line moves, in microseconds.
+struct Pace {
     began: Instant,
-    joined_us: AtomicU64,
+    /// When the first in line joined it, or the one before it.
+    head_us: AtomicU64,
+    /// From the beginning of a round to that of the next while items wait: an average in which the
+    /// latest round has a quarter.
+    round_us: AtomicU64,
 }
 
-impl Head {
+impl Pace {
     fn new() -> Self {
-        Self { began: Instant::now(), joined_us: AtomicU64::new(0) }
+        Self { began: Instant::now(), head_us: AtomicU64::new(0), round_us: AtomicU64::new(0) }
     }
 
-    fn set(&self, joined: Instant) {
-        let joined = joined.duration_since(self.began);
-        self.joined_us.fetch_max(joined.as_micros() as u64, Ordering::AcqRel);
+    fn since_began_us(&self, at: Instant) -> u64 {
+        at.duration_since(self.began).as_micros() as u64
     }
 
-    fn waits(&self, now: Instant) -> Duration {
-        let joined = Duration::from_micros(self.joined_us.load(Ordering::Acquire));
-        now.duration_since(self.began).saturating_sub(joined)
+    /// Whoever is first now joined at `joined` or later.
+    fn head(&self, joined: Instant) {
+        self.head_us.fetch_max(self.since_began_us(joined), Ordering::AcqRel);
+    }
+
+    fn round(&self, took: Duration) {
+        let average = self.round_us.load(Ordering::Acquire);
+        let average = average - average / 4 + took.as_micros() as u64 / 4;
+        self.round_us.store(average, Ordering::Release);
+    }
+
+    /// How long an item that joins behind `rounds` may be expected to wait: as long as the first in
+    /// line has waited, or as long as that many rounds took lately.
+    fn wait(&self, now: Instant, rounds: usize) -> Duration {
+        let first = self.since_began_us(now).saturating_sub(self.head_us.load(Ordering::Acquire));
+        let ahead = self.round_us.load(Ordering::Acquire).saturating_mul(rounds as u64);
+        Duration::from_micros(first.max(ahead))
     }
 }
 
@@ -68,14 +85,13 @@ impl Head {
 /// under way finish and ends the line.
 pub struct GroupCommit<T, R> {
     line: mpsc::Sender<Waiting<T, R>>,
-    head: Arc<Head>,
-    wait_max: Duration,
+    pace: Arc<Pace>,
+    bounds: Bounds,
 }
 
 impl<T, R> Clone for GroupCommit<T, R> {
     fn clone(&self) -> Self {
-        let (line, head) = (self.line.clone(), Arc::clone(&self.head));
-        Self { line, head, wait_max: self.wait_max }
+        Self { line: self.line.clone(), pace: Arc::clone(&self.pace), bounds: self.bounds }
     }
 }
 
@@ -87,35 +103,37 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
         F: Future<Output = Vec<R>> + Send + 'static,
     {
         let (line, waiting) = mpsc::channel(bounds.line_max.get());
-        let head = Arc::new(Head::new());
-        tokio::spawn(run(waiting, Arc::clone(&head), bounds, Arc::new(commit)));
-        Self { line, head, wait_max: bounds.wait_max }
+        let pace = Arc::new(Pace::new());
+        tokio::spawn(run(waiting, Arc::clone(&pace), bounds, Arc::new(commit)));
+        Self { line, pace, bounds }
     }
 
     /// Puts `item` in line and waits for its answer. An item whose caller has gone away before its
     /// round begins is dropped: nobody would hear the answer.
     pub async fn submit(&self, item: T) -> Result<R, LineError> {
-        let answered = self.join(item).inspect_err(|error| {
-            if *error == LineError::Full {
-                counter!("doorbuster_turned_away_total").increment(1);
-            }
+        let joined = self.room()?;
+        let (answer, answered) = oneshot::channel();
+        self.line.try_send(Waiting { item, joined, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => turned_away(),
+            mpsc::error::TrySendError::Closed(_) => LineError::Closed,
         })?;
         answered.await.map_err(|_| LineError::Closed)
     }
 
-    fn join(&self, item: T) -> Result<oneshot::Receiver<R>, LineError> {
-        let joined = Instant::now();
-        if self.waiting() == 0 {
-            self.head.set(joined);
-        } else if self.head.waits(joined) > self.wait_max {
-            return Err(LineError::Full);
+    /// Whether an item could join the line now, for those who have something to do before it; gives
+    /// the moment.
+    pub fn room(&self) -> Result<Instant, LineError> {
+        let (now, waiting) = (Instant::now(), self.waiting());
+        if waiting == 0 {
+            self.pace.head(now);
+            return Ok(now);
         }
-        let (answer, answered) = oneshot::channel();
-        self.line.try_send(Waiting { item, joined, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => LineError::Full,
-            mpsc::error::TrySendError::Closed(_) => LineError::Closed,
-        })?;
-        Ok(answered)
+        let rounds = waiting / self.bounds.batch_max;
+        let full = waiting >= self.bounds.line_max.get();
+        if full || self.pace.wait(now, rounds) > self.bounds.wait_max {
+            return Err(turned_away());
+        }
+        Ok(now)
     }
 
     /// Items waiting for a round.
@@ -124,9 +142,14 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
     }
 }
 
+fn turned_away() -> LineError {
+    counter!("doorbuster_turned_away_total").increment(1);
+    LineError::Full
+}
+
 async fn run<T, R, C, F>(
     mut line: mpsc::Receiver<Waiting<T, R>>,
-    head: Arc<Head>,
+    pace: Arc<Pace>,
     bounds: Bounds,
     commit: Arc<C>,
 ) where
@@ -136,15 +159,18 @@ async fn run<T, R, C, F>(
     F: Future<Output = Vec<R>> + Send + 'static,
 {
     let rounds = Arc::new(Semaphore::new(bounds.rounds.get()));
+    let mut taken_at = Instant::now();
     // A place first, then the batch: what arrives while every round is busy gathers in the line.
     while let Ok(place) = Arc::clone(&rounds).acquire_owned().await {
         let mut batch = Vec::new();
         if line.recv_many(&mut batch, bounds.batch_max.get()).await == 0 {
             return;
         }
-        // Whoever is still in line joined it later.
-        if let Some(last) = batch.last() {
-            head.set(last.joined);
+        let before = std::mem::replace(&mut taken_at, Instant::now());
+        if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
+            pace.round(taken_at - before.max(first.joined));
+            // Whoever is still in line joined it later.
+            pace.head(last.joined);
         }
         batch.retain(|waiting| !waiting.answer.is_closed());
         if batch.is_empty() {
@@ -251,6 +277,7 @@ mod tests {
         pass(200).await;
         let second = join(3);
         pass(51).await;
+        assert_eq!(line.room().unwrap_err(), LineError::Full);
         assert_eq!(line.submit(4).await, Err(LineError::Full));
         // Both have their turn.
         gate.add_permits(1);
@@ -262,6 +289,24 @@ mod tests {
         for (answer, n) in [(first, 2), (second, 3), (third, 5)] {
             assert_eq!(answer.await.unwrap(), Ok(n));
         }
+        assert!(line.room().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_joins_a_line_that_takes_too_long_for_them() {
+        let bounds = Bounds { wait_max: Duration::from_millis(250), ..bounds(100, 2, 1) };
+        let line = GroupCommit::start(bounds, async |batch: Vec<u32>| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            batch
+        });
+        // The line learns how long its rounds take: of a crowd that comes at once later, those join
+        // who will have had their turn in time.
+        let crowd = async || join_all((0..20).map(|n| line.submit(n))).await;
+        crowd().await;
+        let began = Instant::now();
+        let answers = crowd().await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 6, "{answers:?}");
+        assert_eq!(began.elapsed().as_millis(), 300);
     }
 
     #[tokio::test]

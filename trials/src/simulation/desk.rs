@@ -138,7 +138,8 @@ async fn purchase(app: &App, want: &Want, sync: bool) -> Answer {
         key: want.key.clone(),
         traceparent: None,
     };
-    let purchase = match app.admitter.admit(request).await {
+    let room = || if sync { app.concluder.room() } else { app.admitter.room() };
+    let purchase = match app.admitter.admit(request, room).await {
         Ok(Admitted::Purchase(purchase)) => purchase,
         Ok(Admitted::Stored(order)) if sync => return decided(&order),
         Ok(Admitted::Stored(order)) => return Answer::Accepted { id: order.id },
