@@ -4,6 +4,7 @@
 //! validate → product known → sale window → edge check → mint → room in line → idempotency →
 //! publish → 202
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ use crate::ports::{
     Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, LedgerError, PurchaseQueue,
     QueueError,
 };
+
+/// Keys in one call of the map, however small the messages are that go to the broker.
+const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 
 /// What a client asks for, parsed.
 #[derive(Debug, Clone)]
@@ -143,9 +147,10 @@ impl Admitter {
     /// `timeout` is not accepted.
     pub fn new(parts: Parts, bounds: Bounds, timeout: Duration) -> Self {
         let (queue, map) = (Arc::clone(&parts.queue), parts.idempotency);
+        let keys = Bounds { batch_max: KEYS_MAX, ..bounds };
         Self {
-            recall: Recall::start(Arc::clone(&map), Arc::clone(&parts.ledger), bounds),
-            remembering: GroupCommit::start(bounds, move |batch| remember(Arc::clone(&map), batch)),
+            recall: Recall::start(Arc::clone(&map), Arc::clone(&parts.ledger), keys),
+            remembering: GroupCommit::start(keys, move |batch| remember(Arc::clone(&map), batch)),
             publishing: GroupCommit::start(bounds, move |batch| publish(Arc::clone(&queue), batch)),
             boards: parts.boards,
             keys: parts.keys,
