@@ -2,7 +2,6 @@
 //! batches, so that a crowd of readers costs it one query at a time.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,8 @@ use shared::domain::{ProductId, StockLevel, Timestamp};
 use shared::pipeline::group_commit::{Bounds, GroupCommit, LineError};
 use shared::ports::{Clock, Ledger, LedgerClock, LedgerError};
 
-/// Reads that wait for the ledger; more are turned away.
-const LINE_MAX: usize = 10_000;
-/// Products in one read.
-const BATCH_MAX: usize = 1_000;
-/// Reads under way at once.
-const ROUNDS: usize = 2;
+/// Reads that wait for the ledger, products in one of them; reads under way at once.
+const BOUNDS: Bounds = Bounds::patient(10_000, 1_000, 2);
 
 /// Why the stock of a product is not known.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,15 +50,8 @@ pub struct Levels {
 impl Levels {
     /// Reads from `boards`, else from `ledger`.
     pub fn new(boards: Arc<Boards>, ledger: Arc<dyn Ledger>, clock: Arc<LedgerClock>) -> Self {
-        let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds = Bounds {
-            line_max: size(LINE_MAX),
-            wait_max: Duration::MAX,
-            batch_max: size(BATCH_MAX),
-            rounds: size(ROUNDS),
-        };
         let shown = Arc::clone(&boards);
-        let reads = GroupCommit::start(bounds, move |products| {
+        let reads = GroupCommit::start(BOUNDS, move |products| {
             read(Arc::clone(&ledger), Arc::clone(&shown), products)
         });
         Self { boards, clock, reads }

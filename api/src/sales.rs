@@ -8,9 +8,7 @@
 //! The catalogue's own count of units is as old as the catalogue, so a sale that is over, which no
 //! level tells of any more, is read anew.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::try_join_all;
 use shared::domain::{Catalogue, Phase, Sale, SaleId, Timestamp};
@@ -19,12 +17,9 @@ use shared::ports::{Clock, Ledger, LedgerError, SaleQuery};
 
 use crate::levels::{LevelError, Levels};
 
-/// Reads that wait for the ledger; more are turned away.
-const LINE_MAX: usize = 10_000;
-/// Reads in one round, which asks each different question once.
-const BATCH_MAX: usize = 1_000;
-/// Rounds under way at once.
-const ROUNDS: usize = 2;
+/// Reads that wait for the ledger, those in one round, which asks each different question once; rounds under
+/// way at once.
+const BOUNDS: Bounds = Bounds::patient(10_000, 1_000, 2);
 
 /// Why a sale is not known.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -64,14 +59,7 @@ pub struct Sales {
 impl Sales {
     /// Reads from the boards of `levels`, else from `ledger`.
     pub fn new(levels: Levels, ledger: Arc<dyn Ledger>) -> Self {
-        let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds = Bounds {
-            line_max: size(LINE_MAX),
-            wait_max: Duration::MAX,
-            batch_max: size(BATCH_MAX),
-            rounds: size(ROUNDS),
-        };
-        let reads = GroupCommit::start(bounds, move |asked| read(Arc::clone(&ledger), asked));
+        let reads = GroupCommit::start(BOUNDS, move |asked| read(Arc::clone(&ledger), asked));
         Self { levels, reads }
     }
 

@@ -1,8 +1,6 @@
 //! What every request shares.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -171,11 +169,8 @@ impl App {
 }
 
 fn audits(ports: &Ports) -> GroupCommit<(), AuditResult> {
-    let all = NonZeroUsize::new(1_000).unwrap_or(NonZeroUsize::MIN);
-    let (wait_max, rounds) = (Duration::MAX, NonZeroUsize::MIN);
-    let bounds = Bounds { line_max: all, wait_max, batch_max: all, rounds };
     let (ledger, gate) = (Arc::clone(&ports.ledger), Arc::clone(&ports.gate));
-    GroupCommit::start(bounds, move |asked| {
+    GroupCommit::start(Bounds::patient(1_000, 1_000, 1), move |asked| {
         let (ledger, gate) = (Arc::clone(&ledger), Arc::clone(&gate));
         async move {
             let report = audit(&*ledger, &*gate).await.map(Arc::new);

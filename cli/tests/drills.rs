@@ -5,12 +5,10 @@
 mod support;
 
 use futures::StreamExt;
-use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties, Consumer};
+use lapin::Consumer;
 use redis::AsyncCommands;
 use serde_json::{Value, json};
-use support::{API_KEY, Answer, Client, Database, Server, Stack, eventually};
+use support::{API_KEY, Answer, Client, Database, Server, Stack, eventually, listen};
 use tokio::sync::Mutex;
 
 /// One at a time: the last of them stops a server that all would share.
@@ -201,23 +199,6 @@ async fn a_restored_ledger_is_believed_once_it_is_realigned() {
     stack.healthy().await;
 }
 
-/// What an outside listener heard last of a product's stock.
-async fn listen(url: &str) -> (Connection, Consumer) {
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let declare = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    let queue = channel.queue_declare("".into(), declare, FieldTable::default()).await.unwrap();
-    let (name, bind) = (queue.name().clone(), QueueBindOptions::default());
-    let key = "stock.changed".into();
-    channel
-        .queue_bind(name.clone(), "events".into(), key, bind, FieldTable::default())
-        .await
-        .unwrap();
-    let consume = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-    let consumer = channel.basic_consume(name, "".into(), consume, FieldTable::default()).await;
-    (connection, consumer.unwrap())
-}
-
 /// Listens until `available` units of `product` are told of at a version above `above`; that version.
 async fn heard(events: &mut Consumer, product: i64, above: i64, available: i64) -> i64 {
     let listening = async {
@@ -243,7 +224,8 @@ async fn apis_that_live_through_a_restore_follow_it() {
     let stack = Stack::over(&database).await;
     let (_api, client) = stack.api().await;
     let mut worker = stack.worker();
-    let (_connection, mut events) = listen(&stack.servers.vhost.url()).await;
+    let (_connection, mut events) =
+        listen(&stack.servers.vhost.url(), "events", "stock.changed").await;
     let product = client.add_product("PLAIN", 12).await;
     sold(&client, product, &["a", "b"]).await;
     let backup = database.back_up();

@@ -6,27 +6,8 @@ mod support;
 use std::time::Duration;
 
 use futures::StreamExt;
-use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties, Consumer};
 use serde_json::Value;
-use support::{Stack, eventually};
-
-async fn listen(url: &str) -> (Connection, Consumer) {
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let declare = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    let queue = channel.queue_declare("".into(), declare, FieldTable::default()).await.unwrap();
-    let (name, bind) = (queue.name().clone(), QueueBindOptions::default());
-    let exchange = "stock.updates".into();
-    channel
-        .queue_bind(name.clone(), exchange, "".into(), bind, FieldTable::default())
-        .await
-        .unwrap();
-    let consume = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-    let consumer = channel.basic_consume(name, "".into(), consume, FieldTable::default()).await;
-    (connection, consumer.unwrap())
-}
+use support::{Stack, eventually, listen};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_rise_and_the_last_value_arrives() {
@@ -34,7 +15,7 @@ async fn versions_rise_and_the_last_value_arrives() {
     let (_api, client) = stack.api().await;
     let _worker = stack.worker();
     let product = client.add_product("FANOUT", 10).await;
-    let (_connection, mut stock) = listen(&stack.servers.vhost.url()).await;
+    let (_connection, mut stock) = listen(&stack.servers.vhost.url(), "stock.updates", "").await;
     for n in 0..10 {
         assert_eq!(client.buy("async", product, &format!("u-{n}")).await.status, 202);
     }

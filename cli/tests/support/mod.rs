@@ -3,6 +3,7 @@
 
 mod database;
 mod http;
+mod listener;
 mod program;
 mod promises;
 mod servers;
@@ -10,6 +11,7 @@ mod stack;
 
 pub use database::{Backup, Database};
 pub use http::{Answer, Client};
+pub use listener::listen;
 pub use program::Program;
 pub use promises::{accept, kept, readiness};
 pub use servers::{DiskFull, Down, MemoryAlarm, RedisFull, RetryDeadLetters, Server, Servers};

@@ -27,7 +27,7 @@ use crate::ports::{
 };
 
 /// Keys in one call of the map, however small the messages are that go to the broker.
-const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(512).unwrap();
+const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 /// What a client asks for, parsed.
 #[derive(Debug, Clone)]

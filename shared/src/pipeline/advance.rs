@@ -1,8 +1,6 @@
 //! Advance: move orders along after they were settled, in batches like everything else.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::group_commit::{Bounds, GroupCommit, LineError};
 use super::relay::Relay;
@@ -10,12 +8,8 @@ use crate::boards::Boards;
 use crate::domain::{Advanced, Command, Refusal};
 use crate::ports::{Carried, Ledger, LedgerError};
 
-/// Commands that wait; more are turned away.
-const LINE_MAX: usize = 10_000;
-/// Commands in one transaction.
-const BATCH_MAX: usize = 256;
-/// Transactions under way at once.
-const ROUNDS: usize = 2;
+/// Commands that wait, in one transaction; transactions under way at once.
+const BOUNDS: Bounds = Bounds::patient(10_000, 256, 2);
 
 /// Why a command was not carried out.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,14 +36,7 @@ pub struct Advancer {
 impl Advancer {
     /// An advancer that shows what it did on `boards` before it answers, and elsewhere by `relay`.
     pub fn new(ledger: Arc<dyn Ledger>, boards: Arc<Boards>, relay: Relay) -> Self {
-        let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds = Bounds {
-            line_max: size(LINE_MAX),
-            wait_max: Duration::MAX,
-            batch_max: size(BATCH_MAX),
-            rounds: size(ROUNDS),
-        };
-        let line = GroupCommit::start(bounds, move |commands: Vec<Command>| {
+        let line = GroupCommit::start(BOUNDS, move |commands: Vec<Command>| {
             let (ledger, boards, relay) = (Arc::clone(&ledger), Arc::clone(&boards), relay.clone());
             async move { carry_out(&*ledger, &boards, &relay, &commands).await }
         });

@@ -25,6 +25,22 @@ pub struct Bounds {
     pub rounds: NonZeroUsize,
 }
 
+impl Bounds {
+    /// Where one may wait for as long as there is a place: `line_max` items waiting, `batch_max` in
+    /// one round, `rounds` under way at once; each at least 1.
+    pub const fn patient(line_max: usize, batch_max: usize, rounds: usize) -> Self {
+        let (line_max, batch_max) = (at_least_one(line_max), at_least_one(batch_max));
+        Self { line_max, wait_max: Duration::MAX, batch_max, rounds: at_least_one(rounds) }
+    }
+}
+
+const fn at_least_one(n: usize) -> NonZeroUsize {
+    match NonZeroUsize::new(n) {
+        Some(n) => n,
+        None => NonZeroUsize::MIN,
+    }
+}
+
 /// Why an item was not committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
@@ -196,16 +212,6 @@ mod tests {
 
     use super::*;
 
-    fn bounds(line_max: usize, batch_max: usize, rounds: usize) -> Bounds {
-        let size = |n| NonZeroUsize::new(n).unwrap();
-        Bounds {
-            line_max: size(line_max),
-            wait_max: Duration::MAX,
-            batch_max: size(batch_max),
-            rounds: size(rounds),
-        }
-    }
-
     /// A line whose rounds end when they are let.
     fn gated(bounds: Bounds) -> (GroupCommit<u32, u32>, Arc<Semaphore>) {
         let gate = Arc::new(Semaphore::new(0));
@@ -223,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn what_arrives_during_a_round_makes_up_the_next_one() {
         let (seen, gate) = (Arc::new(Mutex::new(vec![])), Arc::new(Semaphore::new(0)));
-        let line = GroupCommit::start(bounds(100, 100, 1), {
+        let line = GroupCommit::start(Bounds::patient(100, 100, 1), {
             let (seen, gate) = (Arc::clone(&seen), Arc::clone(&gate));
             move |batch: Vec<u32>| {
                 seen.lock().unwrap().push(batch.len());
@@ -251,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_line_turns_away_at_once() {
-        let line = GroupCommit::start(bounds(1, 1, 1), |batch: Vec<u32>| async move {
+        let line = GroupCommit::start(Bounds::patient(1, 1, 1), |batch: Vec<u32>| async move {
             std::future::pending::<()>().await;
             batch
         });
@@ -263,7 +269,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_joins_a_line_whose_first_has_waited_for_too_long() {
-        let bounds = Bounds { wait_max: Duration::from_millis(250), ..bounds(100, 100, 1) };
+        let bounds =
+            Bounds { wait_max: Duration::from_millis(250), ..Bounds::patient(100, 100, 1) };
         let (line, gate) = gated(bounds);
         let join = |n| {
             let line = line.clone();
@@ -294,7 +301,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_joins_a_line_that_takes_too_long_for_them() {
-        let bounds = Bounds { wait_max: Duration::from_millis(250), ..bounds(100, 2, 1) };
+        let bounds = Bounds { wait_max: Duration::from_millis(250), ..Bounds::patient(100, 2, 1) };
         let line = GroupCommit::start(bounds, async |batch: Vec<u32>| {
             tokio::time::sleep(Duration::from_millis(100)).await;
             batch
@@ -311,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_round_that_panics_answers_its_callers() {
-        let line = GroupCommit::start(bounds(8, 8, 1), |batch: Vec<u32>| async move {
+        let line = GroupCommit::start(Bounds::patient(8, 8, 1), |batch: Vec<u32>| async move {
             assert!(batch[0] != 1, "a defect");
             batch
         });

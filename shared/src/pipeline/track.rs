@@ -1,7 +1,6 @@
 //! Track: what became of a tracking ID? From the board, else the ledger, else the MAC.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +13,8 @@ use crate::domain::{Order, TrackingId};
 use crate::planted::planted;
 use crate::ports::{Ledger, LedgerError};
 
-/// Reads that wait for the ledger; more are turned away.
-const LINE_MAX: usize = 20_000;
-/// IDs in one read.
-const BATCH_MAX: usize = 512;
-/// Reads under way at once.
-const ROUNDS: usize = 2;
+/// Reads that wait for the ledger, IDs in one of them; reads under way at once.
+const BOUNDS: Bounds = Bounds::patient(20_000, 512, 2);
 /// A waiting client looks again this often, in case an announcement was lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -59,15 +54,8 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker that reads `ledger` in batches where the boards do not know.
     pub fn new(boards: Arc<Boards>, keys: Arc<KeyRing>, ledger: Arc<dyn Ledger>) -> Self {
-        let size = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let bounds = Bounds {
-            line_max: size(LINE_MAX),
-            wait_max: Duration::MAX,
-            batch_max: size(BATCH_MAX),
-            rounds: size(ROUNDS),
-        };
         let learning = Arc::clone(&boards);
-        let reads = GroupCommit::start(bounds, move |ids| {
+        let reads = GroupCommit::start(BOUNDS, move |ids| {
             read(Arc::clone(&ledger), Arc::clone(&learning), ids)
         });
         Self { boards, keys, reads }
