@@ -164,7 +164,7 @@ async fn broker_short_of_memory(stack: &Stack) {
     let mut promised = crowd.leave().await;
     promised.push(sync.text("trackingId"));
     kept(stack, &client, product, &promised).await;
-    listener.hear_of(promised).await;
+    listener.hear_of(product, promised).await;
 }
 
 /// By the ledger.
@@ -253,26 +253,28 @@ impl<'a> Listener<'a> {
         Self { stack, path }
     }
 
-    /// Waits until it has heard of all these orders, and has heard of no others.
-    async fn hear_of(&self, orders: Vec<String>) {
+    /// Waits until it has heard of all these orders, and has heard of no others of this product. (What
+    /// was sold before may be told late.)
+    async fn hear_of(&self, product: i64, orders: Vec<String>) {
         let expected: BTreeSet<String> = orders.into_iter().collect();
         let mut heard = BTreeSet::new();
         eventually("all is announced", async || {
-            heard.extend(self.heard().await);
+            heard.extend(self.heard(product).await);
             (heard.len() >= expected.len()).then_some(())
         })
         .await;
         assert_eq!(heard, expected);
     }
 
-    async fn heard(&self) -> Vec<String> {
+    async fn heard(&self, product: i64) -> Vec<String> {
         let get = json!({ "count": 1_000, "ackmode": "ack_requeue_false", "encoding": "auto" });
         let management = self.stack.servers.vhost.management();
         let messages = management.post(&format!("{}/get", self.path), &get).await;
         let events = messages.as_array().unwrap().iter().map(|message| {
             serde_json::from_str::<Value>(message["payload"].as_str().unwrap()).unwrap()
         });
-        let orders = events.flat_map(|event| event["data"]["orders"].as_array().unwrap().clone());
+        let of_it = events.filter(|event| event["data"]["productId"] == product);
+        let orders = of_it.flat_map(|event| event["data"]["orders"].as_array().unwrap().clone());
         orders.map(|order| order["orderId"].as_str().unwrap().to_owned()).collect()
     }
 }
