@@ -13,7 +13,7 @@ use super::ground::{Ground, Pace};
 use super::queue::Queue;
 
 /// Purchases in a message: alone, and up to `admit.batch_max`.
-const BATCHES: [usize; 5] = [1, 16, 64, 256, 2_048];
+const BATCHES: [usize; 5] = [1, 16, 64, 256, 512];
 /// Messages published and not yet confirmed: more than `admit.rounds`, so that it is the broker that
 /// limits, and not the way to it.
 const IN_FLIGHT: usize = 4;
