@@ -1,6 +1,7 @@
 //! More buyers than can be served.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use shared::adapters::family;
 use shared::config::Config;
+use shared::domain::{IdempotencyKey, UserId};
 use shared::testing::eventually;
 
 use crate::support::{Switches, TestApp, buy_body, send, turn};
@@ -27,7 +29,9 @@ fn narrow(config: &mut Config) {
 #[tokio::test]
 async fn who_is_too_many_hears_so_at_once_and_all_who_were_accepted_are_served() {
     let switches = Switches::default();
-    let app = TestApp::over(switches.before(family::embedded()), 100, narrow).await;
+    let ports = family::embedded();
+    let keys = Arc::clone(&ports.idempotency);
+    let app = TestApp::over(switches.before(ports), 100, narrow).await;
     let buy = |number: usize| {
         let (addr, body) = (app.addr, buy_body(&format!("u-{number}"), 1).to_string());
         let json = [("content-type", "application/json")];
@@ -47,6 +51,13 @@ async fn who_is_too_many_hears_so_at_once_and_all_who_were_accepted_are_served()
         refused.problem(503, "OVERLOADED");
         assert_eq!(refused.header("retry-after"), "1");
     }
+    // A key of theirs is not even remembered.
+    let headers = [("content-type", "application/json"), ("idempotency-key", "k-1")];
+    let keyed = send(app.addr, "POST", ASYNC, &headers, buy_body("u-k", 1).to_string()).await;
+    keyed.problem(503, "OVERLOADED");
+    let key = (UserId::parse("u-k").unwrap(), IdempotencyKey::parse("k-1").unwrap());
+    assert_eq!(keys.recall(&[key]).await.unwrap(), [None]);
+
     switches.broker_silent.store(false, Ordering::SeqCst);
     answers.push(first);
     app.work();
