@@ -1,8 +1,10 @@
-//! What surrounds every handler: the request's ID, its time limit, a net under panics, metrics,
-//! and the writing of problem documents. It stands around the router and not in it: as a layer it
+//! What surrounds every handler: the request's ID, who may come in, a time limit, a net under panics,
+//! metrics, and the writing of problem documents. It stands around the router and not in it: as a layer it
 //! would be copied and boxed with every request.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,38 +15,52 @@ use futures::FutureExt;
 use tower::Service;
 use tracing::{debug, error};
 
-use crate::meter::Meter;
+use crate::client_addr::TrustedProxies;
+use crate::identity::Gatekeeper;
 use crate::problem::{Kind, Problem, kind};
 use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::table::{Route, RouteTable};
 use crate::within::within;
 
 /// The routes and what surrounds them.
 pub struct Edge {
     /// Handlers by path and method.
     pub routes: Router,
-    /// Counts and measures.
-    pub meter: Meter,
+    /// Their rules and metrics.
+    pub table: RouteTable,
+    /// Decides who comes in.
+    pub gatekeeper: Arc<Gatekeeper>,
+    /// Whose word on a client's address counts.
+    pub proxies: TrustedProxies,
     /// A request that takes longer is answered 503.
     pub timeout: Duration,
 }
 
 impl Edge {
-    /// Answers one request.
-    pub async fn answer(&self, request: Request) -> Response {
+    /// Answers one request of `peer`.
+    pub async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
         let started = Instant::now();
         let id = RequestId::of(request.headers());
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let route = self.table.at(uri.path());
 
-        let handled = within(self.timeout, self.routes.clone().call(request));
-        let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(never))) => match never {},
-            Ok(Err(_)) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),
-            Err(panic) => {
-                let panic = text(&panic);
-                error!(%id, %method, path = uri.path(), panic, "a handler panicked");
-                Problem::plain(kind::INTERNAL).into_response()
+        let mut response = match self.let_in(&mut request, route, peer) {
+            Ok(()) => {
+                let handled = within(self.timeout, self.routes.clone().call(request));
+                match AssertUnwindSafe(handled).catch_unwind().await {
+                    Ok(Ok(Ok(response))) => response,
+                    Ok(Ok(Err(never))) => match never {},
+                    Ok(Err(_)) => {
+                        Problem::new(kind::UNAVAILABLE, "It took too long.").into_response()
+                    }
+                    Err(panic) => {
+                        let panic = text(&panic);
+                        error!(%id, %method, path = uri.path(), panic, "a handler panicked");
+                        Problem::plain(kind::INTERNAL).into_response()
+                    }
+                }
             }
+            Err(problem) => problem.into_response(),
         };
         if response.status().is_client_error() || response.status().is_server_error() {
             response = document(response, uri.path());
@@ -54,8 +70,18 @@ impl Edge {
         headers.insert(X_REQUEST_ID, id.into());
         // Stock and outcomes change by the millisecond: nobody may keep an answer.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        self.meter.record(uri.path(), &method, response.status(), started.elapsed());
+        route.meter.record(&method, response.status(), started.elapsed());
         response
+    }
+
+    /// Puts who they are into the request, or says why they may not come in. Where there is no handler
+    /// anybody may hear so.
+    fn let_in(&self, request: &mut Request, route: &Route, peer: IpAddr) -> Result<(), Problem> {
+        let Some(rule) = route.rule(request.method()) else { return Ok(()) };
+        let origin = self.proxies.client(peer, request.headers());
+        let access = self.gatekeeper.admit(rule, request.headers(), origin)?;
+        request.extensions_mut().insert(access);
+        Ok(())
     }
 }
 
@@ -86,6 +112,7 @@ mod tests {
     use axum::body::Body;
     use axum::routing::get;
     use http_body_util::BodyExt;
+    use shared::config::{Config, DEFAULT_TOML};
 
     use super::*;
 
@@ -94,9 +121,16 @@ mod tests {
             .route("/panic", get(async || panic!("a defect") as ()))
             .route("/late", get(std::future::pending::<()>));
         let timeout = Duration::from_millis(50);
-        let edge = Edge { routes, meter: Meter::new([]), timeout };
+        let config: Config = toml::from_str(DEFAULT_TOML).unwrap();
+        let edge = Edge {
+            routes,
+            table: RouteTable::new([]),
+            gatekeeper: Arc::new(Gatekeeper::new(&config)),
+            proxies: TrustedProxies(config.http.trusted_proxies),
+            timeout,
+        };
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = edge.answer(request).await;
+        let response = edge.answer(request, [127, 0, 0, 1].into()).await;
         assert!(response.headers().contains_key(X_REQUEST_ID));
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();

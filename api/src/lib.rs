@@ -12,13 +12,17 @@
 //! | `problem` | which error is which status code |
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
 //! | `levels`, `sales`, `sampler`, `readiness` | stock, sales, queue and dependencies, asked in bounded ways |
-//! | `limits`, `operator`, `webhook` | who may do what, and how often |
+//! | `identity` | who asks, and what they may do |
+//! | `limits`, `webhook` | how often, and signed by whom |
+//! | `table`, `contract` | what is true of every route |
 
+pub mod client_addr;
+pub mod contract;
 pub mod edge;
+pub mod identity;
 pub mod levels;
 pub mod limits;
 pub mod meter;
-pub mod operator;
 pub mod parse;
 pub mod problem;
 pub mod readiness;
@@ -30,6 +34,7 @@ pub mod sales;
 pub mod sampler;
 pub mod server;
 pub mod state;
+pub mod table;
 mod throttle;
 pub mod views;
 pub mod webhook;

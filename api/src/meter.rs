@@ -1,23 +1,14 @@
 //! Request metrics. Handles are looked up once per route and status and then kept: on the hot path
-//! a request costs a look at its path and a few atomic steps.
+//! a request costs a few atomic steps.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, histogram};
-use tracing::error;
 
-/// The route of requests that match none.
-const UNMATCHED: &str = "unmatched";
-
-/// Counts requests and measures their time, by route template.
+/// Counts the requests of a route and measures their time.
 pub struct Meter {
-    routes: matchit::Router<RouteMeter>,
-    unmatched: RouteMeter,
-}
-
-struct RouteMeter {
     route: String,
     seconds: Histogram,
     /// A handful per route.
@@ -25,32 +16,19 @@ struct RouteMeter {
 }
 
 impl Meter {
-    /// A meter of these route templates.
-    pub fn new<'a>(templates: impl IntoIterator<Item = &'a String>) -> Self {
-        let mut routes = matchit::Router::new();
-        for template in templates {
-            // They are routes of the router, which matches in the same way.
-            if let Err(error) = routes.insert(template, RouteMeter::new(template)) {
-                error!(%error, template, "a route cannot be measured apart");
-            }
-        }
-        Self { routes, unmatched: RouteMeter::new(UNMATCHED) }
-    }
-
-    /// Records an answered request of `path`.
-    pub fn record(&self, path: &str, method: &Method, status: StatusCode, took: Duration) {
-        let known = self.routes.at(path).map(|found| found.value);
-        known.unwrap_or(&self.unmatched).record(method, status, took);
-    }
-}
-
-impl RouteMeter {
-    fn new(route: &str) -> Self {
+    /// A meter of this route template.
+    pub fn new(route: &str) -> Self {
         let seconds = histogram!("doorbuster_http_seconds", "route" => route.to_owned());
         Self { route: route.to_owned(), seconds, requests: RwLock::default() }
     }
 
-    fn record(&self, method: &Method, status: StatusCode, took: Duration) {
+    /// A meter of requests that match no route.
+    pub fn unmatched() -> Self {
+        Self::new("unmatched")
+    }
+
+    /// Records an answered request.
+    pub fn record(&self, method: &Method, status: StatusCode, took: Duration) {
         self.seconds.record(took.as_secs_f64());
         let kept = self.requests.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((.., counter)) = kept.iter().find(|(m, s, _)| m == method && *s == status) {

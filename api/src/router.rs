@@ -1,20 +1,21 @@
 //! Every route on one screen.
 
-use shared::domain::Reason;
+use std::sync::Arc;
+
 use tracing::error;
 use utoipa::OpenApi;
-use utoipa::openapi::extensions::Extensions;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::client_addr::TrustedProxies;
+use crate::contract;
 use crate::edge::Edge;
-use crate::meter::Meter;
-use crate::problem::{Kind, kind};
 use crate::routes::{
-    async_purchase, buy, dead_letters, docs, health, operators, orders, payments, planning,
-    products, purchases, queue, reservations, sales, stock, sync_purchase,
+    async_purchase, audit_log, auth, buy, dead_letters, docs, health, operators, orders, payments,
+    planning, products, purchases, queue, reservations, sales, stock, sync_purchase,
 };
 use crate::state::Shared;
+use crate::table::RouteTable;
 
 /// The routes over `app`. What is not listed here is neither served nor documented.
 pub fn router(app: Shared) -> Edge {
@@ -52,8 +53,14 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(dead_letters::show))
         .routes(routes!(dead_letters::replay))
         .routes(routes!(dead_letters::discard))
+        // Identity
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
         // Operations
         .routes(routes!(operators::audit))
+        .routes(routes!(audit_log::list))
         .routes(routes!(queue::status))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -62,26 +69,16 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(docs::docs))
         .split_for_parts();
 
-    openapi.extensions = Some(problem_codes());
+    contract::complete(&mut openapi);
     match openapi.to_json() {
         Ok(document) => drop(app.openapi.set(document.into())),
         Err(error) => error!(%error, "the OpenAPI document cannot be written"),
     }
-    let meter = Meter::new(openapi.paths.paths.keys());
-    let timeout = app.http.request_timeout;
-    Edge { routes: routes.with_state(app), meter, timeout }
-}
-
-/// All codes with status and title, for the page and for clients that generate their own list.
-fn problem_codes() -> Extensions {
-    let reasons = Reason::ALL.iter().map(|&reason| Kind::of_reason(reason));
-    let codes: Vec<_> = reasons
-        .chain(kind::ALL.iter().copied())
-        .map(|kind| {
-            serde_json::json!({
-                "code": kind.code, "status": kind.status.as_u16(), "title": kind.title,
-            })
-        })
-        .collect();
-    Extensions::builder().add("x-problem-codes", codes).build()
+    Edge {
+        table: RouteTable::new(&openapi.paths.paths),
+        gatekeeper: Arc::clone(&app.gatekeeper),
+        proxies: TrustedProxies(app.http.trusted_proxies.clone()),
+        timeout: app.http.request_timeout,
+        routes: routes.with_state(app),
+    }
 }

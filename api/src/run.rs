@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::identity::watch;
 use crate::router::router;
 use crate::server::serve;
 use crate::state::{App, Shared};
@@ -42,7 +43,7 @@ pub async fn run(
     };
     let (relay, relaying) = Relay::start(payer);
     let app = Arc::new(App::new(ports, config, metrics, relay, shutdown.clone()));
-    let background = background(&app);
+    let background = background(&app, config);
     info!(addr = %listener.local_addr()?, "listening");
 
     serve(listener, router(Arc::clone(&app)), &config.http, shutdown).await;
@@ -56,7 +57,7 @@ pub async fn run(
 }
 
 /// What goes on beside requests. It ends when the set is dropped.
-fn background(app: &Shared) -> JoinSet<()> {
+fn background(app: &Shared, config: &Config) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(feed(
         Arc::clone(&app.boards),
@@ -66,6 +67,12 @@ fn background(app: &Shared) -> JoinSet<()> {
     ));
     let (keys, ledger) = (Arc::clone(&app.keys), Arc::clone(&app.ports.ledger));
     tasks.spawn(async move { keys.fetch(&*ledger).await });
+    tasks.spawn(watch(
+        Arc::clone(&app.gatekeeper),
+        Arc::clone(&app.ports.identities),
+        Arc::clone(&app.ports.clock),
+        config.auth.clone(),
+    ));
     let sampling = Arc::clone(app);
     tasks.spawn(async move {
         let App { sampler, ports, boards, clock, .. } = &*sampling;

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,9 +40,10 @@ pub async fn serve(listener: TcpListener, edge: Edge, http: &Http, draining: Can
     let ends = Ends { draining, cut: cut.clone() };
     while let Some((permit, accepted)) = next(&listener, &permits, &ends.draining).await {
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let edge = Arc::clone(&edge);
                 let serving =
-                    connection(stream, Arc::clone(&edge), http.header_timeout, ends.clone());
+                    connection(stream, peer.ip(), edge, http.header_timeout, ends.clone());
                 open.spawn(held(permit, serving));
             }
             Err(error) => pause(&error).await,
@@ -89,10 +91,16 @@ async fn held(permit: OwnedSemaphorePermit, serving: impl Future<Output = ()>) {
     drop(permit);
 }
 
-async fn connection(stream: TcpStream, edge: Arc<Edge>, header_timeout: Duration, ends: Ends) {
+async fn connection(
+    stream: TcpStream,
+    peer: IpAddr,
+    edge: Arc<Edge>,
+    header_timeout: Duration,
+    ends: Ends,
+) {
     let answers = service_fn(move |request: Request<Incoming>| {
         let edge = Arc::clone(&edge);
-        async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await) }
+        async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new), peer).await) }
     });
     // Answers are small and go out at once.
     let _ = stream.set_nodelay(true);

@@ -20,9 +20,9 @@ use shared::pipeline::track::Tracker;
 use shared::ports::{Announcement, LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::{Gatekeeper, Sessions};
 use crate::levels::Levels;
 use crate::limits::UserLimits;
-use crate::operator::OperatorKey;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sales::Sales;
@@ -67,8 +67,10 @@ pub struct App {
     relay: Relay,
     /// Purchases per user and second.
     pub user_limits: UserLimits,
-    /// Who may use operator routes.
-    pub operator_key: OperatorKey,
+    /// Decides who comes in.
+    pub gatekeeper: Arc<Gatekeeper>,
+    /// Logs people in and out.
+    pub sessions: Sessions,
     /// What the purchase queue looked like a moment ago.
     pub sampler: Sampler,
     /// Whether purchases can be accepted.
@@ -112,6 +114,7 @@ impl App {
             Settler::new(Arc::clone(&ports.gate), Arc::clone(&ports.ledger), relay.clone());
         let levels =
             Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock));
+        let gatekeeper = Arc::new(Gatekeeper::new(config));
         let sales = Sales::new(levels.clone(), Arc::clone(&ports.ledger));
         Self {
             admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
@@ -141,7 +144,13 @@ impl App {
             audits: audits(&ports),
             relay,
             user_limits: UserLimits::new(config.limits.per_user_per_second),
-            operator_key: OperatorKey::new(&config.admin),
+            sessions: Sessions::new(
+                Arc::clone(&gatekeeper),
+                Arc::clone(&ports.identities),
+                Arc::clone(&ports.clock),
+                config.auth.clone(),
+            ),
+            gatekeeper,
             sampler: Sampler::default(),
             readiness: Readiness::default(),
             metrics,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use shared::adapters::postgres::{PostgresLedger, Realigned};
 use shared::adapters::redis::{RedisGate, RedisPool};
 use shared::config::Config;
-use shared::domain::ProductId;
+use shared::domain::{Actor, ProductId};
 use shared::ports::{GateError, Ledger, StockGate};
 
 /// Beyond half of what JSON and Lua can count, a version was not made by us.
@@ -47,7 +47,7 @@ pub(crate) async fn run(options: &Realign, config: &Config) -> Result<ExitCode> 
         eprintln!("doorbuster: {error}; going by the clock alone");
     }
     let realigned = ledger
-        .realign(&seen.unwrap_or_default(), &format!("cli:{}", options.who))
+        .realign(&seen.unwrap_or_default(), &Actor::local(format!("cli:{}", options.who)))
         .await
         .context("nothing was changed; do it again when the ledger answers")?;
     let report = Report { realigned, gate_heeded };

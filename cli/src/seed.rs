@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
-use shared::domain::{Currency, Money, Sku};
+use shared::domain::{Actor, Currency, Money, Sku};
 use shared::ports::{Ledger, LedgerError, NewProduct};
 
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ const DEMO: &[Row] = &[
 pub(crate) async fn seed(ledger: &dyn Ledger) -> Result<usize> {
     let mut added = 0;
     for row in DEMO {
-        match ledger.create_product(&product(row)?).await {
+        match ledger.create_product(&product(row)?, &Actor::local("cli:seed")).await {
             Ok(_) => added += 1,
             Err(LedgerError::SkuTaken) => {}
             Err(error) => return Err(error).context("adding the demo catalogue"),

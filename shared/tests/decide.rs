@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use proptest::prelude::*;
 use shared::adapters::embedded::EmbeddedLedger;
-use shared::domain::testing::{id, purchase_of, with_key};
+use shared::domain::testing::{id, purchase_of, tester, with_key};
 use shared::domain::{
     Currency, Kind, Money, Order, ProductId, Purchase, Reason, Settled, Sku, Status, Timestamp,
     TrackingId,
@@ -41,7 +41,7 @@ fn ledger(shelf: &Shelf) -> EmbeddedLedger {
             per_user_limit,
             total,
         };
-        block_on(ledger.create_product(&new)).unwrap();
+        block_on(ledger.create_product(&new, &tester())).unwrap();
     }
     ledger
 }

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 use shared::adapters::family;
-use shared::domain::testing::{fresh_id, purchase_of, with_key};
+use shared::domain::testing::{fresh_id, purchase_of, tester, with_key};
 use shared::domain::{
     Currency, Money, Order, Purchase, Reason, Sku, Status, StockLevel, TrackingId,
 };
@@ -106,7 +106,7 @@ async fn settler(gate: Arc<dyn StockGate>) -> (Settler, Ports) {
             per_user_limit,
             total: 12,
         };
-        ports.ledger.create_product(&product).await.unwrap();
+        ports.ledger.create_product(&product, &tester()).await.unwrap();
     }
     let payer = Payer {
         gate: Arc::clone(&ports.gate),

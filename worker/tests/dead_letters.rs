@@ -4,7 +4,7 @@
 
 mod support;
 
-use shared::domain::testing::purchase_of;
+use shared::domain::testing::{purchase_of, tester};
 use shared::domain::{Purchase, Reason, Status, envelope};
 use shared::ports::{DeadLetter, KeptLetter, LetterId, LetterQuery, LetterRef};
 use shared::testing::eventually;
@@ -27,12 +27,12 @@ impl World {
     }
 
     async fn discard(&self, letter: LetterRef) {
-        assert!(self.ports.ledger.discard_letter(letter, "op").await.unwrap().changed);
+        assert!(self.ports.ledger.discard_letter(letter, &tester()).await.unwrap().changed);
     }
 
     async fn replay(&self, purchase: &Purchase) {
         let letter = LetterRef::Order(purchase.id);
-        let moved = self.ports.ledger.replay_letter(letter, "op").await.unwrap();
+        let moved = self.ports.ledger.replay_letter(letter, &tester()).await.unwrap();
         self.publish(&[moved.letter.replay().unwrap()]).await;
     }
 }

@@ -2,11 +2,11 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use serde_json::Value;
-use shared::domain::{Payment, PaymentRef, TrackingId, UserId};
+use shared::domain::{Payment, PaymentRef, TrackingId};
 use shared::ports::Clock;
 
 use super::fields::Fields;
-use super::path::Actor;
+use super::path::Owner;
 use super::{JsonBody, body};
 use crate::problem::{Faults, Problem, kind};
 use crate::state::Shared;
@@ -19,7 +19,7 @@ pub struct CheckoutForm {
     /// The hold.
     pub id: TrackingId,
     /// Whose it must be.
-    pub user: Option<UserId>,
+    pub owner: Owner,
     /// How it is paid.
     pub payment: Payment,
 }
@@ -29,10 +29,10 @@ impl FromRequest<Shared> for CheckoutForm {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let Actor(user) = Actor::from_request_parts(&mut parts, app).await?;
+        let owner = Owner::from_request_parts(&mut parts, app).await?;
         let JsonBody(body) = JsonBody::from_request(Request::from_parts(parts, body), app).await?;
         let (id, payment) = checkout(&body)?;
-        Ok(Self { id, user, payment })
+        Ok(Self { id, owner, payment })
     }
 }
 

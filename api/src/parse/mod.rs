@@ -3,6 +3,7 @@
 
 mod body;
 mod checkout;
+mod credentials;
 mod fields;
 mod headers;
 mod letters;
@@ -18,12 +19,13 @@ mod tracking_ids;
 
 pub use body::JsonBody;
 pub use checkout::{CheckoutForm, PaymentEvent, SignedWebhook};
+pub use credentials::{Credentials, RefreshToken};
 pub use fields::Fields;
 pub use letters::{LettersForm, RATE_DEFAULT, RATE_MAX};
-pub use path::{Actor, LetterPath, ProductPath, SalePath, TrackingPath};
+pub use path::{LetterPath, Owner, ProductPath, SalePath, TrackingPath};
 pub use product::{ChangeForm, new_product, restock};
 pub use purchase::{BuyForm, PurchaseForm};
-pub use query::{LetterPage, OrderPage, Page, SalePage, Wait};
+pub use query::{AuditPage, LetterPage, OrderPage, Page, SalePage, Wait};
 pub use sale::{NewSaleForm, SaleChangeForm};
 pub use tracking_ids::TrackingIds;
 

@@ -6,6 +6,7 @@ use shared::domain::{ProductId, ProductRef, SaleId, Sku, TrackingId, UserId};
 use shared::ports::LetterRef;
 
 use super::headers;
+use crate::identity::Access;
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
 
@@ -45,15 +46,23 @@ impl FromRequestParts<Shared> for TrackingPath {
     }
 }
 
-/// Who acts, where `X-User-Id` says it: an order of somebody else's is then left alone.
+/// Whose order it must be, by the access token or by `X-User-Id`: one of somebody else's is then left
+/// alone.
 #[derive(Debug)]
-pub struct Actor(pub Option<UserId>);
+pub struct Owner {
+    /// Who asks.
+    pub access: Access,
+    /// `None` is anybody's.
+    pub user: Option<UserId>,
+}
 
-impl FromRequestParts<Shared> for Actor {
+impl FromRequestParts<Shared> for Owner {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        Ok(Self(headers::user_id(&parts.headers)?))
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let access = Access::from_request_parts(parts, app).await?;
+        let user = access.owner(headers::user_id(&parts.headers)?)?;
+        Ok(Self { access, user })
     }
 }
 

@@ -11,6 +11,7 @@ use super::headers;
 use super::path::ProductPath;
 use super::query::Wait;
 use super::raw::{RawPurchase, user_id};
+use crate::identity::Access;
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
 
@@ -30,13 +31,15 @@ impl FromRequest<Shared> for PurchaseForm {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
+        let access = Access::from_request_parts(&mut parts, app).await?;
         let wait = Wait::from_request_parts(&mut parts, app).await?;
         let key = headers::idempotency_key(&parts.headers);
         let traceparent = headers::traceparent(&parts.headers);
         let respond_async = headers::prefers_async(&parts.headers);
         let body = body::read(Request::from_parts(parts, body), app, 1).await?;
         let (Named { item, quantity, user_id }, key) =
-            both(named(&body, app.limits.quantity_max.get()), key)?;
+            both(named(&body, app.limits.quantity_max.get(), access.buys_for_themself()), key)?;
+        let user_id = access.buyer(user_id)?.ok_or_else(|| Faults::one("userId", "is missing"))?;
         let want = Want::Buy;
         let request = admit::Request { item, quantity, user_id, want, key, traceparent };
         Ok(Self { request, wait, respond_async })
@@ -52,6 +55,7 @@ impl FromRequest<Shared> for BuyForm {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
+        let access = Access::from_request_parts(&mut parts, app).await?;
         let ProductPath(product) = ProductPath::from_request_parts(&mut parts, app).await?;
         let key = headers::idempotency_key(&parts.headers);
         let header_user = headers::user_id(&parts.headers);
@@ -60,11 +64,12 @@ impl FromRequest<Shared> for BuyForm {
         // A body that is there must be sound, also where the header says it all.
         let fields = body.map(|body| Fields::read(&body)).transpose();
         let user_id = header_user.and_then(|user| match (user, fields?) {
-            (Some(user), _) => Ok(user),
             (None, Some(fields)) => body_user(fields),
-            (None, None) => Err(Faults::one("userId", "is missing, and X-User-Id too")),
+            (user, _) => Ok(user),
         });
         let (user_id, key) = both(user_id, key)?;
+        let missing = || Faults::one("userId", "is missing, and X-User-Id too");
+        let user_id = access.buyer(user_id)?.ok_or_else(missing)?;
         let (quantity, want, item) = (Quantity::ONE, Want::Buy, Item::Product(product));
         Ok(Self(admit::Request { item, quantity, user_id, want, key, traceparent }))
     }
@@ -75,7 +80,7 @@ impl FromRequest<Shared> for BuyForm {
 struct Named {
     item: Item,
     quantity: Quantity,
-    user_id: UserId,
+    user_id: Option<UserId>,
 }
 
 /// Both, or the faults of both.
@@ -90,17 +95,23 @@ fn both<A, B>(a: Result<A, Faults>, b: Result<B, Faults>) -> Result<(A, B), Faul
     }
 }
 
-fn named(body: &str, quantity_max: u32) -> Result<Named, Faults> {
+/// Reads a body, which must name the buyer unless they are `known` already.
+fn named(body: &str, quantity_max: u32, known: bool) -> Result<Named, Faults> {
     if let Some(raw) = RawPurchase::fast(body) {
-        return check(raw, Faults::default(), quantity_max);
+        return check(raw, Faults::default(), quantity_max, known);
     }
     let mut fields = Fields::read(body)?;
     let raw = RawPurchase::slow(&mut fields, quantity_max);
-    check(raw, std::mem::take(fields.faults()), quantity_max)
+    check(raw, std::mem::take(fields.faults()), quantity_max, known)
 }
 
 /// What the types alone cannot say.
-fn check(raw: RawPurchase<'_>, mut faults: Faults, quantity_max: u32) -> Result<Named, Faults> {
+fn check(
+    raw: RawPurchase<'_>,
+    mut faults: Faults,
+    quantity_max: u32,
+    known: bool,
+) -> Result<Named, Faults> {
     let item = item(&raw, &mut faults);
     let quantity = raw.quantity.and_then(|units| {
         let quantity = Quantity::parse(units, quantity_max);
@@ -112,19 +123,17 @@ fn check(raw: RawPurchase<'_>, mut faults: Faults, quantity_max: u32) -> Result<
     let user_id = raw.user_id.and_then(|user| {
         UserId::parse(&*user.0).map_err(|error| faults.note("userId", error.0)).ok()
     });
-    match (item, quantity, user_id) {
-        (Some(item), Some(quantity), Some(user_id)) if faults.all().is_empty() => {
+    if quantity.is_none() {
+        faults.note_missing("quantity");
+    }
+    if user_id.is_none() && !known {
+        faults.note_missing("userId");
+    }
+    match (item, quantity) {
+        (Some(item), Some(quantity)) if faults.all().is_empty() => {
             Ok(Named { item, quantity, user_id })
         }
-        (_, quantity, user_id) => {
-            if quantity.is_none() {
-                faults.note_missing("quantity");
-            }
-            if user_id.is_none() {
-                faults.note_missing("userId");
-            }
-            Err(faults)
-        }
+        _ => Err(faults),
     }
 }
 
@@ -174,15 +183,12 @@ pub(super) fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<Prod
 }
 
 /// `userId` of a body that says nothing else.
-fn body_user(mut fields: Fields) -> Result<UserId, Faults> {
+fn body_user(mut fields: Fields) -> Result<Option<UserId>, Faults> {
     let user = user_id(&mut fields).and_then(|user| match UserId::parse(&*user.0) {
         Ok(user) => Some(user),
         Err(error) => fields.wrong("userId", error.0),
     });
-    if user.is_none() {
-        fields.faults().note_missing("userId");
-    }
-    fields.finish(user)
+    fields.finish(Some(user))
 }
 
 #[cfg(test)]
@@ -190,7 +196,7 @@ mod tests {
     use super::*;
 
     fn faults(body: &str) -> Vec<String> {
-        let faults = named(body, 100).unwrap_err();
+        let faults = named(body, 100, false).unwrap_err();
         faults.all().iter().map(|fault| fault.field.to_string()).collect()
     }
 
@@ -198,8 +204,8 @@ mod tests {
     fn a_user_is_a_string_or_a_number() {
         for user in ["\"42\"", "42"] {
             let body = format!("{{\"productId\":1,\"quantity\":2,\"userId\":{user},\"more\":[]}}");
-            let named = named(&body, 100).unwrap();
-            assert_eq!(named.user_id.as_str(), "42");
+            let named = named(&body, 100, false).unwrap();
+            assert_eq!(named.user_id.unwrap().as_str(), "42");
             assert_eq!(named.quantity.units(), 2);
         }
         assert_eq!(faults(r#"{"productId":1,"quantity":1,"userId":1.5}"#), ["userId"]);
@@ -213,7 +219,7 @@ mod tests {
             r#"{"skuId":"A-1","sku":"A\u002d1","productId":null,"quantity":1,"userId":"u"}"#,
         ] {
             let product = ProductRef::Sku(Sku::parse("A-1").unwrap());
-            assert_eq!(named(body, 100).unwrap().item, Item::Product(product), "{body}");
+            assert_eq!(named(body, 100, false).unwrap().item, Item::Product(product), "{body}");
         }
     }
 
@@ -242,8 +248,8 @@ mod tests {
     #[test]
     fn the_short_form_needs_only_a_user() {
         let user = |body| body_user(Fields::read(body).unwrap());
-        assert_eq!(user(r#"{"userId":7,"quantity":9}"#).unwrap().as_str(), "7");
-        assert!(user("{}").unwrap_err().of("userId"));
+        assert_eq!(user(r#"{"userId":7,"quantity":9}"#).unwrap().unwrap().as_str(), "7");
+        assert_eq!(user("{}").unwrap(), None);
         assert!(user("{\"userId\":\"\"}").unwrap_err().of("userId"));
     }
 }

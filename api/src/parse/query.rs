@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use shared::domain::{Phase, ProductId, SaleId, Status, UserId};
-use shared::ports::{LetterId, LetterQuery, OrderQuery, SaleQuery};
+use shared::ports::{AuditQuery, LetterId, LetterQuery, OrderQuery, SaleQuery};
 
 use super::{headers, path};
+use crate::identity::Access;
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
 
@@ -55,14 +56,7 @@ impl FromRequestParts<Shared> for Page {
         let parameters = parameters(parts)?;
         let mut faults = Faults::default();
         let limit = limit(&parameters, &mut faults);
-        let after = match parameters.get("after").map(str::parse) {
-            None => 0,
-            Some(Ok(after @ 0..)) => after,
-            Some(_) => {
-                faults.note("after", "must be the number of a product");
-                0
-            }
-        };
+        let after = after(&parameters, "a product", &mut faults);
         faults.or(Some(Self { limit, after: ProductId(after) })).map_err(Problem::from)
     }
 }
@@ -76,6 +70,7 @@ impl FromRequestParts<Shared> for OrderPage {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let access = Access::from_request_parts(parts, app).await?;
         let in_path = path::segment(parts, app, "userId").await.ok();
         let parameters = parameters(parts)?;
         let mut faults = Faults::default();
@@ -83,7 +78,8 @@ impl FromRequestParts<Shared> for OrderPage {
         let user_id = user.and_then(|text| {
             UserId::parse(text).map_err(|error| faults.note("userId", error.0)).ok()
         });
-        if user.is_none() {
+        let user_id = access.owner(user_id)?;
+        if user_id.is_none() {
             faults.note_missing("userId");
         }
         let status = parameters.get("status").and_then(|name| {
@@ -114,6 +110,18 @@ fn limit(parameters: &Parameters, faults: &mut Faults) -> usize {
         Some(_) => {
             faults.note("limit", format!("must be an integer from 1 to {PAGE_MAX}"));
             PAGE_DEFAULT
+        }
+    }
+}
+
+/// The number of the last thing of the page before; 0 for the first page.
+fn after(parameters: &Parameters, what: &str, faults: &mut Faults) -> i64 {
+    match parameters.get("after").map(str::parse) {
+        None => 0,
+        Some(Ok(after @ 0..)) => after,
+        Some(_) => {
+            faults.note("after", format!("must be the number of {what}"));
+            0
         }
     }
 }
@@ -156,14 +164,7 @@ impl FromRequestParts<Shared> for SalePage {
             phase
         });
         let limit = limit(&parameters, &mut faults);
-        let after = match parameters.get("after").map(str::parse) {
-            None => 0,
-            Some(Ok(after @ 0..)) => after,
-            Some(_) => {
-                faults.note("after", "must be the number of a sale");
-                0
-            }
-        };
+        let after = after(&parameters, "a sale", &mut faults);
         let query = SaleQuery { phase, after: SaleId(after), limit };
         faults.or(Some(Self(query))).map_err(Problem::from)
     }
@@ -189,15 +190,34 @@ impl FromRequestParts<Shared> for LetterPage {
             }
         };
         let limit = limit(&parameters, &mut faults);
-        let after = match parameters.get("after").map(str::parse) {
-            None => 0,
-            Some(Ok(after @ 0..)) => after,
-            Some(_) => {
-                faults.note("after", "must be the number of a dead letter");
-                0
-            }
-        };
+        let after = after(&parameters, "a dead letter", &mut faults);
         let query = LetterQuery { open, after: LetterId(after), limit };
+        faults.or(Some(Self(query))).map_err(Problem::from)
+    }
+}
+
+/// A page of the audit log: `?limit=` of the entries with numbers above `?after=`, of `?actor=`, `?action=`
+/// and `?subject=`.
+#[derive(Debug, Clone)]
+pub struct AuditPage(pub AuditQuery);
+
+impl FromRequestParts<Shared> for AuditPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let parameters = parameters(parts)?;
+        let mut faults = Faults::default();
+        let limit = limit(&parameters, &mut faults);
+        let after = after(&parameters, "an entry", &mut faults);
+        let mut text = |name: &'static str| {
+            let text = parameters.get(name)?;
+            if text.chars().any(char::is_control) {
+                faults.note(name, "must not contain control characters");
+            }
+            Some(text.to_owned())
+        };
+        let (actor, action, subject) = (text("actor"), text("action"), text("subject"));
+        let query = AuditQuery { after, actor, action, subject, limit };
         faults.or(Some(Self(query))).map_err(Problem::from)
     }
 }

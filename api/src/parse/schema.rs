@@ -155,3 +155,24 @@ pub struct LettersBody {
     #[schema(minimum = 1, maximum = 1000)]
     rate: Option<u32>,
 }
+
+/// A name and a password.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CredentialsBody {
+    /// Who.
+    #[schema(min_length = 1, max_length = 128, example = "zoe")]
+    user_id: String,
+    /// Any characters but control characters.
+    #[schema(min_length = 8, max_length = 128, format = Password, example = "correct horse battery")]
+    password: String,
+}
+
+/// What a login or a refresh gave out.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RefreshBody {
+    /// The last one that was given out.
+    #[schema(min_length = 1, max_length = 128)]
+    refresh_token: String,
+}

@@ -46,6 +46,7 @@ kinds! {
     SALE_OVERLAP = CONFLICT, "Another sale of the product is at the same time";
     SALE_FIXED = CONFLICT, "The sale cannot be changed like this any more";
     SALE_TAKEN = CONFLICT, "The sale has sold or holds more units than that";
+    USER_TAKEN = CONFLICT, "Another account has this name";
     SKU_TAKEN = CONFLICT, "Another product has this SKU";
     STOCK_IN_USE = CONFLICT, "So many units cannot be withdrawn or added";
     PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE, "The request body is too large";

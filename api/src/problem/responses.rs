@@ -18,12 +18,14 @@ macro_rules! responses {
 
 responses! {
     Invalid = "INVALID_REQUEST: every fault is listed in details.faults.";
-    Unauthenticated = "UNAUTHENTICATED: X-Api-Key is missing or wrong.";
+    Unauthenticated = "UNAUTHENTICATED: no access token or API key, or one that is not believed.";
     NoSuchProduct = "PRODUCT_NOT_FOUND: there is no such product.";
     NeverIssued = "PURCHASE_NOT_FOUND: this tracking ID was never issued.";
     NoSuchOrder = "ORDER_NOT_FOUND: there is no such order.";
     NoSuchReservation = "RESERVATION_NOT_FOUND: there is no such reservation.";
-    Forbidden = "FORBIDDEN: it belongs to another user.";
+    Forbidden = "FORBIDDEN: it belongs to another user, or these credentials do not allow it.";
+    UserTaken = "USER_TAKEN: another account has this name.";
+    WrongCredentials = "UNAUTHENTICATED: the user, the password or the token is wrong, or its session is over.";
     InvalidTransition = "INVALID_TRANSITION: the order does not allow it where it stands; details.allowed says what it does. RESERVATION_EXPIRED: the hold ran out.";
     PaymentDeclined = "PAYMENT_DECLINED: the payment was declined; details.status says whether the units are still held.";
     BadSignature = "UNAUTHENTICATED: the signature is missing, wrong, or too old.";

@@ -70,7 +70,7 @@ pub(super) async fn accept_and_wait(
     match purchases::wait(app, ticket.id, wait.limit).await {
         Ok(tracked) if tracked.order.status.is_decided() => {
             let catalogue = app.boards.catalogue.current();
-            let view = PurchaseView::new(ticket.id, &tracked, catalogue.as_deref());
+            let view = PurchaseView::new(ticket.id, &tracked, catalogue.as_deref(), true);
             Ok((applied(wait), Json(view)).into_response())
         }
         Ok(_) | Err(_) => Ok(ticket.answer(wait)),

@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use shared::domain::Actor;
 use shared::pipeline::dead_letters::{Operation, Pace};
 use shared::ports::{LedgerError, LetterAct, LetterRef};
 use tokio::time::Instant;
 use tracing::info;
 
-use super::operators::{WHO, detached};
-use crate::operator::Operator;
+use super::operators::detached;
+use crate::identity::Access;
 use crate::parse::schema::LettersBody;
 use crate::parse::{LetterPage, LetterPath, LettersForm};
 use crate::problem::{Problem, responses};
@@ -28,7 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
     get,
     path = "/api/v1/admin/dead-letters",
     tag = "Operators",
-    security(("operator" = [])),
     params(
         ("state" = Option<String>, Query, description = "`open`, or `all`: those that were dealt with too"),
         ("limit" = Option<u32>, Query, description = "Letters in the page: 1 to 200, else 50"),
@@ -37,13 +37,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
     responses(
         (status = 200, description = "A page", body = DeadLetterList),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 503, response = responses::NotNow),
         (status = "default", response = responses::Other),
     )
 )]
 pub async fn list(
-    _: Operator,
     State(app): State<Shared>,
     LetterPage(mut query): LetterPage,
 ) -> Result<Json<DeadLetterList>, Problem> {
@@ -61,19 +59,16 @@ pub async fn list(
     get,
     path = "/api/v1/admin/dead-letters/{id}",
     tag = "Operators",
-    security(("operator" = [])),
     params(("id" = String, Path, description = "The number of a letter, or the ID of its order")),
     responses(
         (status = 200, description = "The letter", body = DeadLetterView),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchLetter),
         (status = 503, response = responses::NotNow),
         (status = "default", response = responses::Other),
     )
 )]
 pub async fn show(
-    _: Operator,
     State(app): State<Shared>,
     LetterPath(letter): LetterPath,
 ) -> Result<Json<DeadLetterView>, Problem> {
@@ -88,13 +83,11 @@ pub async fn show(
     post,
     path = "/api/v1/admin/dead-letters/{id}/replay",
     tag = "Operators",
-    security(("operator" = [])),
     params(("id" = String, Path, description = "The number of a letter, or the ID of its order")),
     responses(
         (status = 200, description = "Its order was settled already: nothing was done", body = DeadLetterMoved),
         (status = 202, description = "In the queue again", body = DeadLetterMoved),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchLetter),
         (status = 409, response = responses::LetterConflict),
         (status = 503, response = responses::NotNow),
@@ -102,11 +95,11 @@ pub async fn show(
     )
 )]
 pub async fn replay(
-    _: Operator,
+    access: Access,
     State(app): State<Shared>,
     LetterPath(letter): LetterPath,
 ) -> Result<(StatusCode, Json<DeadLetterMoved>), Problem> {
-    let (changed, moved) = one(&app, LetterAct::Replay, letter).await?;
+    let (changed, moved) = one(&app, LetterAct::Replay, letter, &access).await?;
     Ok((if changed { StatusCode::ACCEPTED } else { StatusCode::OK }, Json(moved)))
 }
 
@@ -117,12 +110,10 @@ pub async fn replay(
     post,
     path = "/api/v1/admin/dead-letters/{id}/discard",
     tag = "Operators",
-    security(("operator" = [])),
     params(("id" = String, Path, description = "The number of a letter, or the ID of its order")),
     responses(
         (status = 200, description = "Discarded", body = DeadLetterMoved),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchLetter),
         (status = 409, response = responses::LetterConflict),
         (status = 503, response = responses::NotNow),
@@ -130,11 +121,11 @@ pub async fn replay(
     )
 )]
 pub async fn discard(
-    _: Operator,
+    access: Access,
     State(app): State<Shared>,
     LetterPath(letter): LetterPath,
 ) -> Result<Json<DeadLetterMoved>, Problem> {
-    one(&app, LetterAct::Discard, letter).await.map(|(_, moved)| Json(moved))
+    one(&app, LetterAct::Discard, letter, &access).await.map(|(_, moved)| Json(moved))
 }
 
 /// Replays many dead letters
@@ -144,12 +135,10 @@ pub async fn discard(
     post,
     path = "/api/v1/admin/dead-letters/replay",
     tag = "Operators",
-    security(("operator" = [])),
     request_body = LettersBody,
     responses(
         (status = 200, description = "What became of them", body = DeadLettersMoved),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 413, response = responses::TooLarge),
         (status = 415, response = responses::NotJson),
         (status = 503, response = responses::NotNow),
@@ -157,11 +146,11 @@ pub async fn discard(
     )
 )]
 pub async fn replay_many(
-    _: Operator,
+    access: Access,
     State(app): State<Shared>,
     form: LettersForm,
 ) -> Result<Json<DeadLettersMoved>, Problem> {
-    many(&app, LetterAct::Replay, form).await
+    many(&app, LetterAct::Replay, form, &access).await
 }
 
 /// Discards many dead letters
@@ -171,12 +160,10 @@ pub async fn replay_many(
     post,
     path = "/api/v1/admin/dead-letters/discard",
     tag = "Operators",
-    security(("operator" = [])),
     request_body = LettersBody,
     responses(
         (status = 200, description = "What became of them", body = DeadLettersMoved),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 413, response = responses::TooLarge),
         (status = 415, response = responses::NotJson),
         (status = 503, response = responses::NotNow),
@@ -184,20 +171,22 @@ pub async fn replay_many(
     )
 )]
 pub async fn discard_many(
-    _: Operator,
+    access: Access,
     State(app): State<Shared>,
     form: LettersForm,
 ) -> Result<Json<DeadLettersMoved>, Problem> {
-    many(&app, LetterAct::Discard, form).await
+    many(&app, LetterAct::Discard, form, &access).await
 }
 
 async fn one(
     app: &Shared,
     act: LetterAct,
     letter: LetterRef,
+    access: &Access,
 ) -> Result<(bool, DeadLetterMoved), Problem> {
+    let who = access.actor();
     detached(app, move |app| async move {
-        let moved = operation(&app, act).one(letter).await?;
+        let moved = operation(&app, act, &who).one(letter).await?;
         let view = DeadLetterMoved::from(&moved);
         info!(%letter, act = act.as_str(), moved.changed, "dead letter dealt with");
         moved.announcement.into_iter().for_each(|announcement| app.spread(announcement));
@@ -210,13 +199,15 @@ async fn many(
     app: &Shared,
     act: LetterAct,
     form: LettersForm,
+    access: &Access,
 ) -> Result<Json<DeadLettersMoved>, Problem> {
+    let who = access.actor();
     let LettersForm { which, after, rate } = form;
     let pace = Pace { per_second: rate, until: Some(Instant::now() + PATIENCE) };
     detached(app, move |app| async move {
         let mut moved = DeadLettersMoved::default();
         let mut see = |outcome| moved.add(outcome).into_iter().for_each(|owed| app.spread(owed));
-        let done = operation(&app, act).many(&which, after, pace, &mut see).await;
+        let done = operation(&app, act, &who).many(&which, after, pace, &mut see).await;
         let next = done.map_err(|error| Problem::from(error).with("changed", moved.changed))?;
         let moved = moved.until(next);
         info!(act = act.as_str(), moved.changed, moved.unchanged, "dead letters dealt with");
@@ -225,6 +216,6 @@ async fn many(
     .await
 }
 
-fn operation(app: &App, act: LetterAct) -> Operation<'_> {
-    Operation { ledger: &*app.ports.ledger, queue: &*app.ports.queue, act, who: WHO }
+fn operation<'a>(app: &'a App, act: LetterAct, who: &'a Actor) -> Operation<'a> {
+    Operation { ledger: &*app.ports.ledger, queue: &*app.ports.queue, act, who }
 }

@@ -6,7 +6,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Problem, ProblemDocument, kind, responses};
@@ -31,7 +31,8 @@ use crate::state::Shared;
             200 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"FULFILLED\",…}"),
         (name = "Products", description = "What is for sale, and how much of it is left"),
         (name = "Sales", description = "What is sold when, and at which price"),
-        (name = "Operators", description = "With X-Api-Key"),
+        (name = "Identity", description = "Accounts, sessions and access tokens"),
+        (name = "Operators", description = "For operators, and for services with the scope"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
     ),
     components(
@@ -58,21 +59,30 @@ use crate::state::Shared;
             responses::NotJson,
             responses::KeyReused,
             responses::RateLimited,
+            responses::UserTaken,
+            responses::WrongCredentials,
             responses::NotNow,
             responses::Other,
         ),
     ),
-    modifiers(&OperatorScheme),
+    modifiers(&Schemes),
 )]
 pub struct Contract;
 
-struct OperatorScheme;
+struct Schemes;
 
-impl Modify for OperatorScheme {
+impl Modify for Schemes {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let key = ApiKeyValue::with_description("X-Api-Key", "The operators' key");
+        let key = "The key of a service, or the operators' key of the configuration";
+        let key = ApiKeyValue::with_description("X-Api-Key", key);
+        let token = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("An access token. With `auth.mode = \"open\"` buyers need none."))
+            .build();
         let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("operator", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        components.add_security_scheme("accessToken", SecurityScheme::Http(token));
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
     }
 }
 

@@ -1,6 +1,8 @@
 //! The routes: one file per action of a client.
 
 pub mod async_purchase;
+pub mod audit_log;
+pub mod auth;
 pub mod buy;
 mod conclude;
 pub mod dead_letters;

@@ -14,29 +14,24 @@ use shared::pipeline::audit::AuditReport;
 use tracing::{debug, info};
 
 use super::products;
-use crate::operator::Operator;
+use crate::identity::Access;
 use crate::parse::schema::{NewProductBody, ProductChangeBody, RestockBody};
 use crate::parse::{ChangeForm, JsonBody, ProductPath, new_product, restock as parse_restock};
 use crate::problem::{Problem, kind, responses};
 use crate::state::{App, Shared};
 use crate::views::{Audit, Availability, ProductView};
 
-/// Who is noted where operators did something: there is one key, so operators are one.
-pub(super) const WHO: &str = "operator";
-
 /// Adds a product
 #[utoipa::path(
     post,
     path = "/api/v1/products",
     tag = "Operators",
-    security(("operator" = [])),
     request_body = NewProductBody,
     responses(
         (status = 201, description = "Added", body = ProductView, headers(
             ("Location" = String, description = "The product"),
         )),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 409, response = responses::SkuTaken),
         (status = 413, response = responses::TooLarge),
         (status = 415, response = responses::NotJson),
@@ -45,13 +40,14 @@ pub(super) const WHO: &str = "operator";
     )
 )]
 pub async fn create(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let new = new_product(&body)?;
-    let product = detached(&app, |app| async move {
-        let (product, announcement) = app.ports.ledger.create_product(&new).await?;
+    let by = access.actor();
+    let product = detached(&app, move |app| async move {
+        let (product, announcement) = app.ports.ledger.create_product(&new, &by).await?;
         app.spread(announcement);
         look_again(&app).await;
         info!(product = %product.id, sku = %product.sku, total = new.total, "product added");
@@ -69,13 +65,11 @@ pub async fn create(
     patch,
     path = "/api/v1/products/{product}",
     tag = "Operators",
-    security(("operator" = [])),
     params(("product" = String, Path, description = "A product number or a SKU")),
     request_body = ProductChangeBody,
     responses(
         (status = 200, description = "Changed", body = ProductView),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchProduct),
         (status = 413, response = responses::TooLarge),
         (status = 415, response = responses::NotJson),
@@ -84,15 +78,16 @@ pub async fn create(
     )
 )]
 pub async fn change(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     ProductPath(named): ProductPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<ProductView>, Problem> {
     let form = ChangeForm::read(&body)?;
     let change = form.check(&*app.product(&named).await?)?;
-    let product = detached(&app, |app| async move {
-        let (product, announcement) = app.ports.ledger.change_product(&named, &change).await?;
+    let by = access.actor();
+    let product = detached(&app, move |app| async move {
+        let (product, announcement) = app.ports.ledger.change_product(&named, &change, &by).await?;
         app.spread(announcement);
         look_again(&app).await;
         info!(product = %product.id, ?change, "product changed");
@@ -109,13 +104,11 @@ pub async fn change(
     post,
     path = "/api/v1/products/{product}/restock",
     tag = "Operators",
-    security(("operator" = [])),
     params(("product" = String, Path, description = "A product number or a SKU")),
     request_body = RestockBody,
     responses(
         (status = 200, description = "Moved", body = Availability),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchProduct),
         (status = 409, response = responses::StockInUse),
         (status = 413, response = responses::TooLarge),
@@ -125,16 +118,17 @@ pub async fn change(
     )
 )]
 pub async fn restock(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     ProductPath(named): ProductPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Availability>, Problem> {
     let delta = parse_restock(&body)?;
     let product = app.product(&named).await?;
     let id = product.id;
+    let by = access.actor();
     detached(&app, move |app| async move {
-        let announcement = app.ports.ledger.restock(&named, delta, WHO).await?;
+        let announcement = app.ports.ledger.restock(&named, delta, &by).await?;
         app.spread(announcement);
         info!(product = %id, delta, "stock moved");
         Ok(())
@@ -151,18 +145,13 @@ pub async fn restock(
     get,
     path = "/api/v1/admin/audit",
     tag = "Operators",
-    security(("operator" = [])),
     responses(
         (status = 200, description = "The account", body = Audit),
-        (status = 401, response = responses::Unauthenticated),
         (status = 503, response = responses::NotNow),
         (status = "default", response = responses::Other),
     )
 )]
-pub async fn audit(
-    _: Operator,
-    State(app): State<Shared>,
-) -> Result<Json<Arc<AuditReport>>, Problem> {
+pub async fn audit(State(app): State<Shared>) -> Result<Json<Arc<AuditReport>>, Problem> {
     Ok(Json(app.audits.submit(()).await??))
 }
 

@@ -12,10 +12,10 @@ use shared::ports::OrderQuery;
 use tokio::time::Instant;
 
 use super::conclude::conclude_order;
-use super::refusal::{Named, refused};
-use crate::operator::Operator;
+use super::refusal::{Asked, Named, refused};
+use crate::identity::Access;
 use crate::parse::schema::PurchaseBody;
-use crate::parse::{Actor, OrderPage, PurchaseForm, TrackingPath};
+use crate::parse::{OrderPage, Owner, PurchaseForm, TrackingPath};
 use crate::problem::{Problem, kind, responses};
 use crate::state::{App, Shared};
 use crate::views::{OrderList, OrderView};
@@ -71,11 +71,12 @@ pub async fn create(State(app): State<Shared>, form: PurchaseForm) -> Result<Res
 )]
 pub async fn show(
     State(app): State<Shared>,
+    access: Access,
     TrackingPath(id): TrackingPath,
 ) -> Result<Json<OrderView>, Problem> {
     match app.tracker.read(id).await {
-        Ok(order) => Ok(Json(view(&app, &order))),
-        Err(TrackError::NeverIssued) => Err(Problem::plain(kind::ORDER_NOT_FOUND)),
+        Ok(order) if access.sees(&order) => Ok(Json(view(&app, &order))),
+        Ok(_) | Err(TrackError::NeverIssued) => Err(Problem::plain(kind::ORDER_NOT_FOUND)),
         Err(error) => Err(error.into()),
     }
 }
@@ -148,7 +149,6 @@ pub async fn list_of_user(
     responses(
         (status = 200, description = "Cancelled", body = OrderView),
         (status = 400, response = responses::Invalid),
-        (status = 403, response = responses::Forbidden),
         (status = 404, response = responses::NoSuchOrder),
         (status = 409, response = responses::InvalidTransition),
         (status = 503, response = responses::NotNow),
@@ -158,10 +158,10 @@ pub async fn list_of_user(
 pub async fn cancel(
     State(app): State<Shared>,
     TrackingPath(id): TrackingPath,
-    Actor(user): Actor,
+    Owner { access, user }: Owner,
 ) -> Result<Json<OrderView>, Problem> {
-    let command = Command { id, user, act: Act::Cancel };
-    advance(&app, command, Status::Cancelled).await
+    let command = Command { id, user, act: Act::Cancel, by: access.noted() };
+    advance(&app, &access, command, Status::Cancelled).await
 }
 
 /// Marks an order as shipped
@@ -169,12 +169,10 @@ pub async fn cancel(
     post,
     path = "/api/v1/orders/{orderId}/fulfil",
     tag = "Operators",
-    security(("operator" = [])),
     params(("orderId" = uuid::Uuid, Path, description = "As it was given out")),
     responses(
         (status = 200, description = "Shipped", body = OrderView),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchOrder),
         (status = 409, response = responses::InvalidTransition),
         (status = 503, response = responses::NotNow),
@@ -182,18 +180,23 @@ pub async fn cancel(
     )
 )]
 pub async fn fulfil(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     TrackingPath(id): TrackingPath,
 ) -> Result<Json<OrderView>, Problem> {
-    let command = Command { id, user: None, act: Act::Fulfil };
-    advance(&app, command, Status::Fulfilled).await
+    let command = Command { id, user: None, act: Act::Fulfil, by: access.noted() };
+    advance(&app, &access, command, Status::Fulfilled).await
 }
 
-async fn advance(app: &App, command: Command, to: Status) -> Result<Json<OrderView>, Problem> {
-    let id = command.id;
+async fn advance(
+    app: &App,
+    access: &Access,
+    command: Command,
+    to: Status,
+) -> Result<Json<OrderView>, Problem> {
+    let asked = Asked { id: command.id, named: Named::Order, to };
     let advanced = app.advancer.advance(command).await;
-    let advanced = advanced.map_err(|error| refused(app, error, id, Named::Order, to))?;
+    let advanced = advanced.map_err(|error| refused(app, access, error, asked))?;
     Ok(Json(view(app, &advanced.order)))
 }
 

@@ -6,9 +6,10 @@ use axum::response::Response;
 use shared::domain::{Refusal, Status};
 
 use super::orders::created;
-use super::refusal::{Named, invalid, refused};
+use super::refusal::{Asked, Named, invalid, refused};
+use crate::identity::Access;
 use crate::parse::schema::{CheckoutBody, WebhookBody};
-use crate::parse::{CheckoutForm, PaymentEvent, SignedWebhook};
+use crate::parse::{CheckoutForm, Owner, PaymentEvent, SignedWebhook};
 use crate::problem::{Problem, kind, responses};
 use crate::state::Shared;
 use crate::views::{OrderView, WebhookReceipt};
@@ -29,7 +30,6 @@ use crate::views::{OrderView, WebhookReceipt};
         )),
         (status = 400, response = responses::Invalid),
         (status = 402, response = responses::PaymentDeclined),
-        (status = 403, response = responses::Forbidden),
         (status = 404, response = responses::NoSuchReservation),
         (status = 409, response = responses::InvalidTransition),
         (status = 413, response = responses::TooLarge),
@@ -39,10 +39,10 @@ use crate::views::{OrderView, WebhookReceipt};
     )
 )]
 pub async fn check_out(State(app): State<Shared>, form: CheckoutForm) -> Result<Response, Problem> {
-    let CheckoutForm { id, user, payment } = form;
+    let CheckoutForm { id, owner: Owner { access, user }, payment } = form;
     let order = app.cashier.check_out(id, user, payment).await;
-    let order =
-        order.map_err(|error| refused(&app, error, id, Named::Reservation, Status::Pending))?;
+    let asked = Asked { id, named: Named::Reservation, to: Status::Pending };
+    let order = order.map_err(|error| refused(&app, &access, error, asked))?;
     let declined = |detail| {
         let problem = Problem::new(kind::PAYMENT_DECLINED, detail);
         let problem = problem.with("orderId", order.id.to_string());
@@ -84,6 +84,7 @@ pub async fn check_out(State(app): State<Shared>, form: CheckoutForm) -> Result<
 )]
 pub async fn webhook(
     State(app): State<Shared>,
+    access: Access,
     SignedWebhook(event): SignedWebhook,
 ) -> Result<Json<WebhookReceipt>, Problem> {
     let (id, advanced) = match event {
@@ -94,7 +95,7 @@ pub async fn webhook(
         // Providers tell of more than concerns us, and repeat what is not answered with success.
         PaymentEvent::Other => return Ok(Json(WebhookReceipt::ignored())),
     };
-    let advanced =
-        advanced.map_err(|error| refused(&app, error, id, Named::Order, Status::Confirmed))?;
+    let asked = Asked { id, named: Named::Order, to: Status::Confirmed };
+    let advanced = advanced.map_err(|error| refused(&app, &access, error, asked))?;
     Ok(Json(WebhookReceipt::new(&advanced)))
 }

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::operators::{detached, look_again};
 use super::sales;
-use crate::operator::Operator;
+use crate::identity::Access;
 use crate::parse::sale_schema::{NewSaleBody, SaleChangeBody};
 use crate::parse::{JsonBody, NewSaleForm, SaleChangeForm, SalePath};
 use crate::problem::{Problem, responses};
@@ -25,14 +25,12 @@ use crate::views::SaleView;
     post,
     path = "/api/v1/flash-sales",
     tag = "Sales",
-    security(("operator" = [])),
     request_body = NewSaleBody,
     responses(
         (status = 201, description = "Planned", body = SaleView, headers(
             ("Location" = String, description = "The sale"),
         )),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchProduct),
         (status = 409, response = responses::SaleConflict),
         (status = 413, response = responses::TooLarge),
@@ -42,8 +40,8 @@ use crate::views::SaleView;
     )
 )]
 pub async fn create(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let form = NewSaleForm::read(&body)?;
@@ -52,8 +50,9 @@ pub async fn create(
         None => None,
     };
     let new = form.check(product.as_deref(), app.clock.now())?;
-    let sale = detached(&app, |app| async move {
-        let (sale, announcement) = app.ports.ledger.create_sale(&new).await?;
+    let by = access.actor();
+    let sale = detached(&app, move |app| async move {
+        let (sale, announcement) = app.ports.ledger.create_sale(&new, &by).await?;
         app.spread(announcement);
         look_again(&app).await;
         info!(sale = %sale.id, ?new, "sale planned");
@@ -74,13 +73,11 @@ pub async fn create(
     patch,
     path = "/api/v1/flash-sales/{id}",
     tag = "Sales",
-    security(("operator" = [])),
     params(("id" = i64, Path, description = "The number of a sale")),
     request_body = SaleChangeBody,
     responses(
         (status = 200, description = "Changed", body = SaleView),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchSale),
         (status = 409, response = responses::SaleConflict),
         (status = 413, response = responses::TooLarge),
@@ -90,16 +87,17 @@ pub async fn create(
     )
 )]
 pub async fn change(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     SalePath(id): SalePath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<SaleView>, Problem> {
     let form = SaleChangeForm::read(&body)?;
     let Asked { now, found } = app.sales.one(id).await?;
     let change = form.check(&found, now)?;
+    let by = access.actor();
     let sale = detached(&app, move |app| async move {
-        let (sale, announcement) = app.ports.ledger.change_sale(id, &change).await?;
+        let (sale, announcement) = app.ports.ledger.change_sale(id, &change, &by).await?;
         app.spread(announcement);
         look_again(&app).await;
         info!(sale = %id, ?change, "sale changed");
@@ -117,12 +115,10 @@ pub async fn change(
     post,
     path = "/api/v1/flash-sales/{id}/cancel",
     tag = "Sales",
-    security(("operator" = [])),
     params(("id" = i64, Path, description = "The number of a sale")),
     responses(
         (status = 200, description = "Called off", body = SaleView),
         (status = 400, response = responses::Invalid),
-        (status = 401, response = responses::Unauthenticated),
         (status = 404, response = responses::NoSuchSale),
         (status = 409, response = responses::SaleConflict),
         (status = 503, response = responses::NotNow),
@@ -130,12 +126,13 @@ pub async fn change(
     )
 )]
 pub async fn cancel(
-    _: Operator,
     State(app): State<Shared>,
+    access: Access,
     SalePath(id): SalePath,
 ) -> Result<Json<SaleView>, Problem> {
+    let by = access.actor();
     let sale = detached(&app, move |app| async move {
-        let (sale, announcement) = app.ports.ledger.cancel_sale(id).await?;
+        let (sale, announcement) = app.ports.ledger.cancel_sale(id, &by).await?;
         if let Some(announcement) = announcement {
             app.spread(announcement);
             look_again(&app).await;

@@ -11,6 +11,7 @@ use shared::domain::{Status, TrackingId};
 use shared::pipeline::track::{TrackError, Tracked};
 
 use super::async_purchase::applied;
+use crate::identity::Access;
 use crate::parse::schema::TrackingIdsBody;
 use crate::parse::{TrackingIds, TrackingPath, Wait};
 use crate::problem::{Problem, responses};
@@ -20,7 +21,8 @@ use crate::views::{PurchaseList, PurchaseView};
 /// Shows what became of a purchase
 ///
 /// With `?wait=N` or `Prefer: wait=N` the answer is held back for up to N seconds, until the
-/// purchase is decided: neither `QUEUED` nor `PARKED`.
+/// purchase is decided: neither `QUEUED` nor `PARKED`. Whoever has the tracking ID may ask; the buyer's
+/// name is shown to the buyer and to the shop.
 #[utoipa::path(
     get,
     path = "/api/v1/purchases/{trackingId}",
@@ -40,6 +42,7 @@ use crate::views::{PurchaseList, PurchaseView};
 )]
 pub async fn show(
     State(app): State<Shared>,
+    access: Access,
     TrackingPath(id): TrackingPath,
     asked: Wait,
 ) -> Result<Response, Problem> {
@@ -49,7 +52,7 @@ pub async fn show(
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     let catalogue = app.boards.catalogue.current();
-    let view = PurchaseView::new(id, &tracked, catalogue.as_deref());
+    let view = PurchaseView::new(id, &tracked, catalogue.as_deref(), access.sees(&tracked.order));
     Ok((headers, Json(view)).into_response())
 }
 
@@ -72,6 +75,7 @@ pub async fn show(
 )]
 pub async fn query(
     State(app): State<Shared>,
+    access: Access,
     TrackingIds(ids): TrackingIds,
 ) -> Result<Json<PurchaseList>, Problem> {
     let catalogue = app.boards.catalogue.current();
@@ -81,7 +85,9 @@ pub async fn query(
     for (id, found) in ids.into_iter().zip(found) {
         match found {
             Ok(tracked) => {
-                list.purchases.push(PurchaseView::new(id, &tracked, catalogue.as_deref()));
+                let sees = access.sees(&tracked.order);
+                let view = PurchaseView::new(id, &tracked, catalogue.as_deref(), sees);
+                list.purchases.push(view);
             }
             Err(TrackError::NeverIssued) => list.unknown.push(id),
             Err(error) => return Err(error.into()),

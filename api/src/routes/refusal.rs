@@ -4,6 +4,7 @@ use serde_json::json;
 use shared::domain::{Refusal, Status, TrackingId};
 use shared::pipeline::advance::AdvanceError;
 
+use crate::identity::Access;
 use crate::problem::{Kind, Problem, kind};
 use crate::state::App;
 
@@ -26,14 +27,20 @@ impl Named {
     }
 }
 
-/// The problem of an order that was to become `to`.
-pub(super) fn refused(
-    app: &App,
-    error: AdvanceError,
-    id: TrackingId,
-    named: Named,
-    to: Status,
-) -> Problem {
+/// What a client asked of an order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// The order.
+    pub(super) id: TrackingId,
+    /// By which name.
+    pub(super) named: Named,
+    /// What it was to become.
+    pub(super) to: Status,
+}
+
+/// The problem of an order that did not become what it was to.
+pub(super) fn refused(app: &App, access: &Access, error: AdvanceError, asked: Asked) -> Problem {
+    let Asked { id, named, to } = asked;
     let refusal = match error {
         AdvanceError::Refused(refusal) => refusal,
         AdvanceError::Ledger(error) => return error.into(),
@@ -45,6 +52,7 @@ pub(super) fn refused(
             invalid(Refusal::Invalid { from: Status::Queued, to })
         }
         Refusal::NotFound | Refusal::Replay(_) => Problem::plain(named.not_found()),
+        Refusal::NotYours if access.hides_others() => Problem::plain(named.not_found()),
         Refusal::NotYours => Problem::new(kind::FORBIDDEN, "It belongs to another user."),
         Refusal::Expired => {
             let detail = "The hold ran out, and its units are for sale again.";

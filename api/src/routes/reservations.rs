@@ -12,9 +12,10 @@ use shared::ports::Clock;
 use super::async_purchase::accept_and_wait;
 use super::conclude::conclude_order;
 use super::orders::placed;
-use super::refusal::{Named, refused};
+use super::refusal::{Asked, Named, refused};
+use crate::identity::Access;
 use crate::parse::schema::PurchaseBody;
-use crate::parse::{Actor, PurchaseForm, TrackingPath};
+use crate::parse::{Owner, PurchaseForm, TrackingPath};
 use crate::problem::{Problem, kind, responses};
 use crate::state::{App, Shared};
 use crate::views::{Accepted, PurchaseView, ReservationView};
@@ -78,6 +79,7 @@ pub async fn hold(State(app): State<Shared>, form: PurchaseForm) -> Result<Respo
 )]
 pub async fn show(
     State(app): State<Shared>,
+    access: Access,
     TrackingPath(id): TrackingPath,
 ) -> Result<Json<ReservationView>, Problem> {
     let order = match app.tracker.look(id).await {
@@ -85,7 +87,7 @@ pub async fn show(
         Err(TrackError::NeverIssued) => return Err(Problem::plain(kind::RESERVATION_NOT_FOUND)),
         Err(error) => return Err(error.into()),
     };
-    if is_purchase(&order) {
+    if is_purchase(&order) || !access.sees(&order) {
         return Err(Problem::plain(kind::RESERVATION_NOT_FOUND));
     }
     Ok(Json(view(&app, &order)))
@@ -106,7 +108,6 @@ pub async fn show(
     responses(
         (status = 200, description = "Given back", body = ReservationView),
         (status = 400, response = responses::Invalid),
-        (status = 403, response = responses::Forbidden),
         (status = 404, response = responses::NoSuchReservation),
         (status = 409, response = responses::InvalidTransition),
         (status = 503, response = responses::NotNow),
@@ -116,12 +117,12 @@ pub async fn show(
 pub async fn release(
     State(app): State<Shared>,
     TrackingPath(id): TrackingPath,
-    Actor(user): Actor,
+    Owner { access, user }: Owner,
 ) -> Result<Json<ReservationView>, Problem> {
-    let command = Command { id, user, act: Act::Release };
+    let command = Command { id, user, act: Act::Release, by: access.noted() };
+    let asked = Asked { id, named: Named::Reservation, to: Status::Cancelled };
     let advanced = app.advancer.advance(command).await;
-    let advanced = advanced
-        .map_err(|error| refused(&app, error, id, Named::Reservation, Status::Cancelled))?;
+    let advanced = advanced.map_err(|error| refused(&app, &access, error, asked))?;
     Ok(Json(view(&app, &advanced.order)))
 }
 

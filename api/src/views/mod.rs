@@ -1,6 +1,7 @@
 //! What clients are shown: every response body, with its schema.
 
 mod accepted;
+mod audit_log;
 mod json;
 mod letter;
 mod operations;
@@ -12,6 +13,7 @@ mod schema;
 mod text;
 
 pub use accepted::Accepted;
+pub use audit_log::{AuditLog, AuditLogEntry};
 pub(crate) use json::Object;
 pub use letter::{
     DeadLetterList, DeadLetterMoved, DeadLetterView, DeadLettersMoved, RefusedLetter,

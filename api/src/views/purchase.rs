@@ -103,7 +103,7 @@ pub struct PurchaseView {
     /// Units.
     #[schema(value_type = Option<u32>, minimum = 1, example = 1)]
     quantity: Option<Quantity>,
-    /// The buyer, always as a string.
+    /// The buyer, always as a string; null for strangers.
     #[schema(value_type = Option<String>, example = "u-1")]
     user_id: Option<UserId>,
     /// The price of one unit at acceptance.
@@ -134,8 +134,13 @@ pub struct PurchaseView {
 }
 
 impl PurchaseView {
-    /// What is known of the ID `asked`.
-    pub fn new(asked: TrackingId, tracked: &Tracked, catalogue: Option<&Catalogue>) -> Self {
+    /// What is known of the ID `asked`; the buyer is named where `whole`.
+    pub fn new(
+        asked: TrackingId,
+        tracked: &Tracked,
+        catalogue: Option<&Catalogue>,
+        whole: bool,
+    ) -> Self {
         let order = &tracked.order;
         let terms = order.terms.as_ref();
         let sku = terms.and_then(|terms| {
@@ -151,7 +156,7 @@ impl PurchaseView {
             product_id: terms.map(|terms| terms.product_id),
             sku,
             quantity: terms.map(|terms| terms.quantity),
-            user_id: terms.map(|terms| terms.user_id.clone()),
+            user_id: terms.filter(|_| whole).map(|terms| terms.user_id.clone()),
             unit_price: terms.map(|terms| Decimal(terms.unit_price)),
             total_price: terms.map(|terms| Decimal(terms.unit_price.times(terms.quantity.units()))),
             currency: terms.map(|terms| terms.unit_price.currency),

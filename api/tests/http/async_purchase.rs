@@ -1,6 +1,7 @@
 //! `POST /api/v1/async/purchase`.
 
 use serde_json::json;
+use shared::domain::testing::tester;
 
 use crate::support::{TestApp, buy_body, product};
 
@@ -49,7 +50,7 @@ async fn a_numeric_user_is_answered_as_a_string() {
 #[tokio::test]
 async fn a_product_that_was_just_added_is_known() {
     let app = TestApp::start(5).await;
-    app.ports.ledger.create_product(&product("SKU-2", 1)).await.unwrap();
+    app.ports.ledger.create_product(&product("SKU-2", 1), &tester()).await.unwrap();
     let body = json!({"sku": "SKU-2", "quantity": 1, "userId": "u"});
     assert_eq!(app.post(PATH, &body).await.ok(202)["productId"], 2);
 }

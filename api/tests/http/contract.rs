@@ -23,6 +23,11 @@ async fn the_document_lists_every_route_and_no_other() {
     }
     let expected = [
         "GET /api/v1/admin/audit",
+        "GET /api/v1/admin/audit-log",
+        "POST /api/v1/auth/login",
+        "POST /api/v1/auth/logout",
+        "POST /api/v1/auth/refresh",
+        "POST /api/v1/auth/register",
         "GET /api/v1/admin/dead-letters",
         "GET /api/v1/admin/dead-letters/{id}",
         "GET /api/v1/async/queue/status",

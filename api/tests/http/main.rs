@@ -1,10 +1,12 @@
 //! The HTTP contract, through a real socket, over embedded adapters.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
+mod access;
 mod async_purchase;
 mod bad_input;
 mod contract;
 mod dead_letters;
+mod identity;
 mod operations;
 mod operators;
 mod orders;

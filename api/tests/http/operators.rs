@@ -21,7 +21,12 @@ async fn strangers_are_turned_away_before_anything_is_read() {
         ("POST", "/api/v1/products"),
         ("PATCH", "/api/v1/products/1"),
         ("POST", "/api/v1/products/1/restock"),
+        ("POST", "/api/v1/flash-sales"),
+        ("PATCH", "/api/v1/flash-sales/1"),
+        ("POST", "/api/v1/flash-sales/1/cancel"),
+        ("POST", "/api/v1/orders/1/fulfil"),
         ("GET", "/api/v1/admin/audit"),
+        ("GET", "/api/v1/admin/audit-log"),
         ("GET", "/api/v1/admin/dead-letters"),
         ("GET", "/api/v1/admin/dead-letters/1"),
         ("POST", "/api/v1/admin/dead-letters/1/replay"),
@@ -36,7 +41,7 @@ async fn strangers_are_turned_away_before_anything_is_read() {
             headers.extend(key.map(|key| ("x-api-key", key)));
             let answer = app.send(method, path, &headers, "not json").await;
             answer.problem(401, "UNAUTHENTICATED");
-            assert!(answer.header("www-authenticate").starts_with("ApiKey"));
+            assert!(answer.header("www-authenticate").contains("ApiKey"));
         }
     }
 }

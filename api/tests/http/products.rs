@@ -1,6 +1,7 @@
 //! Products, availability, stock.
 
 use serde_json::Value;
+use shared::domain::testing::tester;
 
 use crate::support::{TestApp, buy_body, product};
 
@@ -97,6 +98,6 @@ async fn stock_is_one_number() {
 #[tokio::test]
 async fn a_product_the_board_does_not_know_is_read_from_the_ledger() {
     let app = TestApp::start(7).await;
-    app.ports.ledger.create_product(&product("SKU-2", 3)).await.unwrap();
+    app.ports.ledger.create_product(&product("SKU-2", 3), &tester()).await.unwrap();
     assert_eq!(app.get("/api/v1/sync/stock/2").await.ok(200)["stock"], 3);
 }

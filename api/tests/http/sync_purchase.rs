@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use shared::domain::ProductRef;
+use shared::domain::testing::tester;
 use shared::ports::ProductChange;
 
 use crate::support::{TestApp, buy_body};
@@ -32,7 +33,7 @@ async fn a_recorded_refusal_names_its_row() {
     // The limit is the ledger's to judge; the edge knows nothing of who bought what.
     let limit = ProductChange { per_user_limit: Some(Some(1)), ..ProductChange::default() };
     let product = ProductRef::Id(shared::domain::ProductId(1));
-    app.ports.ledger.change_product(&product, &limit).await.unwrap();
+    app.ports.ledger.change_product(&product, &limit, &tester()).await.unwrap();
     app.post(PATH, &buy_body("u-1", 1)).await.ok(200);
     let problem = app.post(PATH, &buy_body("u-1", 1)).await.problem(409, "ALREADY_PURCHASED");
     let id = problem["details"]["trackingId"].as_str().unwrap();

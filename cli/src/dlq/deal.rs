@@ -12,6 +12,7 @@ use clap::Args;
 use shared::adapters::family;
 use shared::adapters::rabbitmq::{Broker, RabbitBus, RabbitQueue};
 use shared::config::Config;
+use shared::domain::Actor;
 use shared::pipeline::dead_letters::{Operation, Pace, Which};
 use shared::pipeline::events::Events;
 use shared::pipeline::relay::{Payer, Relay};
@@ -92,7 +93,7 @@ async fn deal(
         events: Events::from_config(&config.events),
     });
     let which = if options.all { Which::All } else { Which::These(options.letters.clone()) };
-    let who = format!("cli:{}", options.who);
+    let who = Actor::local(format!("cli:{}", options.who));
     let operation = Operation { ledger: &*ports.ledger, queue: &*ports.queue, act, who: &who };
     let pace = Pace { per_second: rate, until: None };
     let mut moved = DeadLettersMoved::default();

@@ -35,11 +35,13 @@ pub fn real(config: &Config) -> Result<Ports, WiringError> {
     let redis = Arc::new(redis);
     let broker = Broker::new(&config.rabbitmq)?;
     let ledger = PostgresLedger::connect(&config.postgres).map_err(WiringError::Postgres)?;
+    let ledger = Arc::new(ledger);
     Ok(Ports {
         queue: Arc::new(RabbitQueue::new(broker.clone())),
         gate: Arc::new(RedisGate::new(Arc::clone(&redis))),
         idempotency: Arc::new(RedisIdempotencyMap::new(redis)),
-        ledger: Arc::new(ledger),
+        identities: Arc::clone(&ledger) as _,
+        ledger,
         bus: Arc::new(RabbitBus::new(broker)),
         payments: payments(&config.payments),
         clock: Arc::new(SystemClock),
@@ -49,11 +51,13 @@ pub fn real(config: &Config) -> Result<Ports, WiringError> {
 /// Everything in memory: nothing installed, nothing that survives.
 pub fn embedded() -> Ports {
     let clock = Arc::new(SystemClock);
+    let ledger = Arc::new(EmbeddedLedger::new(clock.clone()));
     Ports {
         queue: Arc::new(EmbeddedQueue::new(EMBEDDED_QUEUE_MAX)),
         gate: Arc::new(EmbeddedGate::default()),
         idempotency: Arc::new(EmbeddedIdempotencyMap::default()),
-        ledger: Arc::new(EmbeddedLedger::new(clock.clone())),
+        identities: Arc::clone(&ledger) as _,
+        ledger,
         bus: Arc::new(EmbeddedBus::new()),
         payments: Arc::new(SimulatedPayments),
         clock,

@@ -1,10 +1,11 @@
 //! The sections. `default.toml` says what each key means.
 #![allow(missing_docs)] // The reference is default.toml; saying it twice would let it drift.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
@@ -65,8 +66,34 @@ pub struct Http {
     #[serde(rename = "request_timeout_ms", deserialize_with = "ms")]
     pub request_timeout: Duration,
     pub connections_max: NonZeroUsize,
+    pub trusted_proxies: Networks,
     #[serde(rename = "shutdown_timeout_ms", deserialize_with = "ms")]
     pub shutdown_timeout: Duration,
+}
+
+/// Networks of addresses, listed with commas between them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    pub fn contains(&self, addr: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&addr))
+    }
+}
+
+impl TryFrom<String> for Networks {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let network = |part: &str| {
+            let one = || part.parse::<IpAddr>().map(IpNet::from);
+            part.parse().or_else(|_| one()).map_err(|_| {
+                format!("invalid network {part:?}, expected such as \"10.0.0.0/8, 192.0.2.7\"")
+            })
+        };
+        parts.map(network).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -153,8 +180,19 @@ words! {
     PaymentProvider { Simulated = "simulated", Webhook = "webhook" }
     RefusedPayment { Fail = "fail", KeepHold = "keep_hold" }
     LatePayment { Reclaim = "reclaim", Refund = "refund" }
-    AuthMode { Open = "open" }
+    AuthMode { Open = "open", Jwt = "jwt" }
+    TokenAlgorithm { Hs256 = "HS256", EdDsa = "EdDSA" }
     LogFormat { Pretty = "pretty", Json = "json" }
+}
+
+impl TokenAlgorithm {
+    /// Its name in the header of a token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -209,6 +247,13 @@ impl TryFrom<String> for EventSource {
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     pub mode: AuthMode,
+    pub algorithm: TokenAlgorithm,
+    pub issuer: String,
+    pub audience: String,
+    pub access_seconds: NonZeroU32,
+    pub session_seconds: NonZeroU32,
+    pub passwords_at_once: NonZeroUsize,
+    pub jwks: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -13,6 +13,7 @@ use self::meaning::{Move, meaning};
 use super::changes::Changes;
 use super::decide::{View, judge, limit_of, take};
 use super::event::{Notice, OrderEvent};
+use super::identity::Actor;
 use super::ids::{PaymentRef, UserId};
 use super::order::{Order, Payment, Reason, Refund, Status};
 use super::purchase::Purchase;
@@ -29,6 +30,8 @@ pub struct Command {
     pub user: Option<UserId>,
     /// What to do.
     pub act: Act,
+    /// Who is to be named in the audit log, where somebody is: not who minds their own.
+    pub by: Option<Actor>,
 }
 
 /// What to do with an order.
@@ -157,6 +160,18 @@ pub fn advance(mut view: View, commands: &[Command]) -> Advance {
 }
 
 impl Advance {
+    /// The orders that somebody moved who is to be named in the audit log.
+    pub fn to_note<'a>(
+        &'a self,
+        commands: &'a [Command],
+    ) -> impl Iterator<Item = (&'a Order, &'a Actor)> {
+        let moved = |id| self.steps.iter().any(|step| step.order.id == id);
+        commands.iter().zip(&self.results).filter_map(move |(command, result)| {
+            let order = &result.as_ref().ok()?.order;
+            moved(command.id).then_some((order, command.by.as_ref()?))
+        })
+    }
+
     fn carry_out(&mut self, view: &mut View, command: &Command) -> Result<Advanced, Refusal> {
         let order = view.orders.get(&command.id).ok_or(Refusal::NotFound)?;
         let mut order = Order::clone(order);

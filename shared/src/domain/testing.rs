@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::catalogue::{Product, Sale};
+use super::identity::Actor;
 use super::ids::{ProductId, Quantity, SaleId, Sku, UserId};
 use super::money::{Currency, Money};
 use super::purchase::{Fingerprint, Keyed, Kind, Purchase, Terms};
@@ -27,6 +28,11 @@ pub fn fresh_id() -> TrackingId {
 /// A fixed, readable ID; it verifies with no key.
 pub fn id(n: u128) -> TrackingId {
     TrackingId(Uuid::from_u128(n << 80 | 8 << 76 | 0b10 << 62))
+}
+
+/// Who does what operators do.
+pub fn tester() -> Actor {
+    Actor::local("tester")
 }
 
 /// `user` buys `units` of product 1, under the fixed ID `n`.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use crate::domain::Actor;
 use crate::failpoints;
 use crate::ports::{
     Ledger, LedgerError, LetterAct, LetterId, LetterMoved, LetterQuery, LetterRef, PurchaseQueue,
@@ -47,7 +48,7 @@ pub struct Operation<'a> {
     /// What is done.
     pub act: LetterAct,
     /// Who does it, for the log.
-    pub who: &'a str,
+    pub who: &'a Actor,
 }
 
 /// How much at once.

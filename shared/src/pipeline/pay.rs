@@ -134,7 +134,7 @@ impl Cashier {
     ) -> Result<Order, AdvanceError> {
         let within_ms = i64::try_from(self.rules.pay_within.as_millis()).unwrap_or(i64::MAX);
         let act = Act::Checkout { payment, within_ms };
-        let advanced = self.advancer.advance(Command { id, user, act }).await?;
+        let advanced = self.advancer.advance(Command { id, user, act, by: None }).await?;
         Ok(advanced.reclaim.unwrap_or(advanced.order))
     }
 
@@ -213,7 +213,7 @@ impl Cashier {
         };
         counter!("doorbuster_payments_total", "verdict" => "approved").increment(1);
         let act = Act::Paid { reference, late };
-        let advanced = self.advancer.advance(Command { id, user: None, act }).await?;
+        let advanced = self.advancer.advance(Command { id, user: None, act, by: None }).await?;
         if advanced.order.refund.is_some() {
             debug!(order = %id, "money is due back");
         }
@@ -229,6 +229,6 @@ impl Cashier {
         counter!("doorbuster_payments_total", "verdict" => "declined").increment(1);
         let keep_hold = self.rules.refused == RefusedPayment::KeepHold;
         let act = Act::Declined { reference, keep_hold };
-        self.advancer.advance(Command { id, user: None, act }).await
+        self.advancer.advance(Command { id, user: None, act, by: None }).await
     }
 }

@@ -9,10 +9,12 @@ use super::audit::LedgerAudit;
 use super::catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 use super::gate::Answer;
 use super::idempotency::UserKey;
-use super::letter::{AuditEntry, Backlog, KeptLetter, LetterMoved, LetterQuery, LetterRef};
+use super::letter::{
+    AuditEntry, AuditQuery, Backlog, KeptLetter, LetterMoved, LetterQuery, LetterRef,
+};
 use crate::domain::{
-    Advanced, Catalogue, Command, Order, Phase, Product, ProductId, ProductRef, Purchase, Refusal,
-    Sale, SaleId, Settled, Status, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
+    Actor, Advanced, Catalogue, Command, Order, Phase, Product, ProductId, ProductRef, Purchase,
+    Refusal, Sale, SaleId, Settled, Status, StockLevel, Timestamp, TrackingId, TrackingKey, UserId,
 };
 
 /// Why the ledger did not do it. Nothing was written.
@@ -126,7 +128,8 @@ pub struct Pulse {
     pub levels: Vec<StockLevel>,
 }
 
-/// PostgreSQL, or its embedded double.
+/// PostgreSQL, or its embedded double. What an operator changes (`by`) is noted in the audit log in the
+/// transaction that changes it.
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Settles `batch` in one transaction around [`crate::domain::decide()`]. `answers` are the
@@ -170,21 +173,24 @@ pub trait Ledger: Send + Sync {
     /// long.
     async fn backlog(&self) -> Result<Backlog, LedgerError>;
 
-    /// Notes that `who` has the purchase of a letter settled again: publishing it is up to the caller,
+    /// Notes that `by` has the purchase of a letter settled again: publishing it is up to the caller,
     /// where something changed. Nothing where its order was settled already.
-    async fn replay_letter(&self, letter: LetterRef, who: &str)
-    -> Result<LetterMoved, LedgerError>;
+    async fn replay_letter(
+        &self,
+        letter: LetterRef,
+        by: &Actor,
+    ) -> Result<LetterMoved, LedgerError>;
 
     /// Gives a letter up: its parked order becomes `REJECTED(DISCARDED)`. Nothing where that was done
     /// already.
     async fn discard_letter(
         &self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
     ) -> Result<LetterMoved, LedgerError>;
 
-    /// Up to `limit` entries of the operators' log after entry `after`, oldest first.
-    async fn audit_log(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, LedgerError>;
+    /// A page of the audit log.
+    async fn audit_log(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, LedgerError>;
 
     /// The orders that exist among `ids`, in no order.
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError>;
@@ -216,6 +222,7 @@ pub trait Ledger: Send + Sync {
     async fn create_product(
         &self,
         new: &NewProduct,
+        by: &Actor,
     ) -> Result<(Product, Announcement), LedgerError>;
 
     /// Changes a product. A limit set anew counts what was bought before.
@@ -223,18 +230,23 @@ pub trait Ledger: Send + Sync {
         &self,
         product: &ProductRef,
         change: &ProductChange,
+        by: &Actor,
     ) -> Result<(Product, Announcement), LedgerError>;
 
-    /// Adds `delta` units (negative: withdraws unsold ones), noting `who` did it.
+    /// Adds `delta` units (negative: withdraws unsold ones), noting `by` did it.
     async fn restock(
         &self,
         product: &ProductRef,
         delta: i64,
-        who: &str,
+        by: &Actor,
     ) -> Result<Announcement, LedgerError>;
 
     /// Plans a sale.
-    async fn create_sale(&self, new: &NewSale) -> Result<(Sale, Announcement), LedgerError>;
+    async fn create_sale(
+        &self,
+        new: &NewSale,
+        by: &Actor,
+    ) -> Result<(Sale, Announcement), LedgerError>;
 
     /// Changes a sale that is neither over nor called off. A limit or quantity set anew counts what
     /// was taken before.
@@ -242,11 +254,16 @@ pub trait Ledger: Send + Sync {
         &self,
         id: SaleId,
         change: &SaleChange,
+        by: &Actor,
     ) -> Result<(Sale, Announcement), LedgerError>;
 
     /// Calls a sale off; nothing where it is already. What is not settled yet is refused from now
     /// on.
-    async fn cancel_sale(&self, id: SaleId) -> Result<(Sale, Option<Announcement>), LedgerError>;
+    async fn cancel_sale(
+        &self,
+        id: SaleId,
+        by: &Actor,
+    ) -> Result<(Sale, Option<Announcement>), LedgerError>;
 
     /// Sales by number, with the ledger's clock, by which their phase is judged.
     async fn sales(&self, query: &SaleQuery) -> Result<(Timestamp, Vec<Sale>), LedgerError>;

@@ -146,7 +146,7 @@ pub struct LetterMoved {
     pub announcement: Option<Announcement>,
 }
 
-/// What an operator did. The log of these is only ever added to.
+/// What an operator did, or what concerns security. The log of these is only ever added to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Its number.
@@ -155,6 +155,8 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Who.
     pub actor: String,
+    /// From where: the client's address; empty where there is none.
+    pub origin: String,
     /// What, such as `dead-letter.replay`.
     pub action: String,
     /// To what, such as `dead-letters/7`.
@@ -163,7 +165,22 @@ pub struct AuditEntry {
     pub details: Value,
 }
 
-/// An operator's word on a letter, as the log names it.
+/// Which entries of the audit log, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditQuery {
+    /// Only those after this one: the last of the page before.
+    pub after: i64,
+    /// Only those of this actor.
+    pub actor: Option<String>,
+    /// Only those of this kind.
+    pub action: Option<String>,
+    /// Only those about this.
+    pub subject: Option<String>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// An operator's word on a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetterAct {
     /// Its purchase is settled again.
@@ -173,18 +190,11 @@ pub enum LetterAct {
 }
 
 impl LetterAct {
-    /// The name in the log.
+    /// The name in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Replay => "dead-letter.replay",
             Self::Discard => "dead-letter.discard",
         }
-    }
-
-    /// The subject and the details of its entry in the log.
-    pub fn entry(self, letter: &KeptLetter) -> (String, Value) {
-        let order_id = letter.letter.order_id;
-        let details = serde_json::json!({ "orderId": order_id, "error": letter.letter.error });
-        (format!("dead-letters/{}", letter.id), details)
     }
 }

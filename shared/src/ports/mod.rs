@@ -10,8 +10,10 @@ pub mod audit;
 pub mod bus;
 pub mod catalogue;
 pub mod clock;
+pub mod deed;
 pub mod gate;
 pub mod idempotency;
+pub mod identity;
 pub mod ledger;
 pub mod letter;
 pub mod payment;
@@ -22,12 +24,16 @@ pub use audit::{BuyerMiscount, LedgerAudit, NAMED_MAX, Named, ProductAudit, Sale
 pub use bus::{BusError, BusMessage, Event, EventBus, Heartbeat, StockUpdate, Subscription};
 pub use catalogue::{NewProduct, NewSale, ProductChange, SaleChange, SaleQuery};
 pub use clock::{Clock, LedgerClock, SystemClock};
+pub use deed::Deed;
 pub use gate::{Answer, GateError, GateLevel, ProductClaim, StockGate, SyncMode};
 pub use idempotency::{IdempotencyError, IdempotencyMap, UserKey};
+pub use identity::{
+    Account, Identities, IdentityError, NewSession, Rotated, SecretHash, ServiceKey, SigningKey,
+};
 pub use ledger::{Carried, Expired, Ledger, LedgerError, OrderQuery, Pulse, Recorded};
 pub use letter::{
-    AuditEntry, Backlog, DuesWaiting, KeptLetter, LISTED_BYTES_MAX, LetterAct, LetterId,
-    LetterMoved, LetterQuery, LetterRef, LettersWaiting,
+    AuditEntry, AuditQuery, Backlog, DuesWaiting, KeptLetter, LISTED_BYTES_MAX, LetterAct,
+    LetterId, LetterMoved, LetterQuery, LetterRef, LettersWaiting,
 };
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve};
@@ -43,6 +49,8 @@ pub struct Ports {
     pub idempotency: Arc<dyn IdempotencyMap>,
     /// The law.
     pub ledger: Arc<dyn Ledger>,
+    /// Who may do what.
+    pub identities: Arc<dyn Identities>,
     /// What feeds the boards.
     pub bus: Arc<dyn EventBus>,
     /// Where money comes from.

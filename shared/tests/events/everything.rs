@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use shared::domain::testing::{fresh_id, with_key};
+use shared::domain::testing::{fresh_id, tester, with_key};
 use shared::domain::{Act, Late, Purchase, Timestamp};
 use shared::ports::{DeadLetter, NewSale, ProductChange, SaleChange};
 
@@ -39,9 +39,9 @@ async fn every_type_of_event_is_told_as_the_document_says() {
 
 async fn stock_comes_and_goes(shop: &Shop) {
     let tv = shop.product("TV", 15).await;
-    shop.tell(shop.ledger.restock(&by_id(tv), 5, "ops").await.unwrap()).await;
+    shop.tell(shop.ledger.restock(&by_id(tv), 5, &tester()).await.unwrap()).await;
     let change = ProductChange { price_minor: Some(1), ..ProductChange::default() };
-    shop.tell(shop.ledger.change_product(&by_id(tv), &change).await.unwrap().1).await;
+    shop.tell(shop.ledger.change_product(&by_id(tv), &change, &tester()).await.unwrap().1).await;
     let most = buy(tv, "ann", 19);
     shop.settle(std::slice::from_ref(&most)).await; // low
     shop.settle(&[buy(tv, "bob", 1), buy(tv, "cat", 1)]).await; // sold out
@@ -96,11 +96,13 @@ async fn sales_come_and_go(shop: &Shop) {
         hold_seconds: None,
         quantity: Some(10),
     };
-    let (called_off, told) = shop.ledger.create_sale(&planned(hours(1), hours(2))).await.unwrap();
+    let (called_off, told) =
+        shop.ledger.create_sale(&planned(hours(1), hours(2)), &tester()).await.unwrap();
     shop.tell(told).await;
-    shop.tell(shop.ledger.cancel_sale(called_off.id).await.unwrap().1.unwrap()).await;
+    shop.tell(shop.ledger.cancel_sale(called_off.id, &tester()).await.unwrap().1.unwrap()).await;
 
-    let (live, told) = shop.ledger.create_sale(&planned(hours(-1), hours(1))).await.unwrap();
+    let (live, told) =
+        shop.ledger.create_sale(&planned(hours(-1), hours(1)), &tester()).await.unwrap();
     shop.tell(told).await;
     shop.tell(shop.ledger.note_phases().await.unwrap().unwrap()).await;
     let mut bought = buy(tv, "ann", 1);
@@ -108,6 +110,6 @@ async fn sales_come_and_go(shop: &Shop) {
     bought.accepted_at = now;
     shop.settle(&[bought]).await;
     let over = SaleChange { ends_at: Some(now), ..SaleChange::default() };
-    shop.tell(shop.ledger.change_sale(live.id, &over).await.unwrap().1).await;
+    shop.tell(shop.ledger.change_sale(live.id, &over, &tester()).await.unwrap().1).await;
     shop.tell(shop.ledger.note_phases().await.unwrap().unwrap()).await;
 }

@@ -7,7 +7,7 @@ use shared::adapters::family;
 use shared::adapters::postgres::PostgresLedger;
 use shared::adapters::rabbitmq::{Broker, RabbitBus};
 use shared::config::Config;
-use shared::domain::testing::{fresh_id, purchase_of};
+use shared::domain::testing::{fresh_id, purchase_of, tester};
 use shared::domain::{
     Act, Command, Currency, Kind, Late, Money, Order, Payment, PaymentRef, ProductId, ProductRef,
     Purchase, Sku, TrackingId,
@@ -55,7 +55,8 @@ impl Shop {
     }
 
     pub(crate) async fn product(&self, sku: &str, total: i64) -> ProductId {
-        let (product, announcement) = self.ledger.create_product(&new(sku, total)).await.unwrap();
+        let (product, announcement) =
+            self.ledger.create_product(&new(sku, total), &tester()).await.unwrap();
         self.tell(announcement).await;
         product.id
     }
@@ -73,7 +74,7 @@ impl Shop {
 
     /// Does `act`, which must be allowed; answers the order after it.
     pub(crate) async fn act(&self, id: TrackingId, act: Act) -> Order {
-        let command = Command { id, user: None, act };
+        let command = Command { id, user: None, act, by: None };
         let mut carried = self.ledger.advance(&[command]).await.unwrap();
         self.tell(carried.announcement.expect("something changed")).await;
         carried.results.remove(0).unwrap().order

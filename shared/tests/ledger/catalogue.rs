@@ -1,6 +1,7 @@
 //! Products and the catalogue's version.
 
 use shared::domain::ProductRef;
+use shared::domain::testing::tester;
 use shared::ports::{LedgerError, ProductChange};
 
 use crate::support::{World, both_families, buy, new_product};
@@ -17,7 +18,7 @@ both_families!(
 
 async fn a_new_product_is_in_the_catalogue_as_described(world: &World) {
     let new = new_product("TV", 7, Some(2));
-    let (product, announcement) = world.ledger.create_product(&new).await.unwrap();
+    let (product, announcement) = world.ledger.create_product(&new, &tester()).await.unwrap();
     let level = announcement.levels[0];
     assert_eq!((&product.sku, &product.name, product.price), (&new.sku, &new.name, new.price));
     assert_eq!((product.per_user_limit, product.active), (Some(2), true));
@@ -30,21 +31,24 @@ async fn a_new_product_is_in_the_catalogue_as_described(world: &World) {
 
 async fn a_sku_belongs_to_one_product(world: &World) {
     world.product("TV", 1, None).await;
-    let error = world.ledger.create_product(&new_product("TV", 1, None)).await.unwrap_err();
+    let error =
+        world.ledger.create_product(&new_product("TV", 1, None), &tester()).await.unwrap_err();
     assert!(matches!(error, LedgerError::SkuTaken), "{error}");
     world.product("TV-2", 1, None).await;
 }
 
 async fn a_product_begins_with_no_less_than_nothing(world: &World) {
-    let error = world.ledger.create_product(&new_product("TV", -1, None)).await.unwrap_err();
+    let error =
+        world.ledger.create_product(&new_product("TV", -1, None), &tester()).await.unwrap_err();
     assert!(matches!(error, LedgerError::StockInUse { available: 0 }), "{error}");
 }
 
 async fn a_change_changes_only_what_it_names(world: &World) {
-    let (old, _) = world.ledger.create_product(&new_product("TV", 7, Some(2))).await.unwrap();
+    let (old, _) =
+        world.ledger.create_product(&new_product("TV", 7, Some(2)), &tester()).await.unwrap();
     let name = ProductRef::Id(old.id);
     let change = ProductChange { price_minor: Some(5), ..ProductChange::default() };
-    let (new, _) = world.ledger.change_product(&name, &change).await.unwrap();
+    let (new, _) = world.ledger.change_product(&name, &change, &tester()).await.unwrap();
     assert_eq!(new, change.applied_to(&old));
     assert_eq!((new.price.minor, &new.name, new.per_user_limit), (5, &old.name, Some(2)));
     let change = ProductChange {
@@ -54,7 +58,7 @@ async fn a_change_changes_only_what_it_names(world: &World) {
         per_user_limit: Some(None),
         price_minor: None,
     };
-    let (newest, _) = world.ledger.change_product(&name, &change).await.unwrap();
+    let (newest, _) = world.ledger.change_product(&name, &change, &tester()).await.unwrap();
     assert_eq!(newest, change.applied_to(&new));
     assert_eq!(**world.ledger.catalogue().await.unwrap().find(&name).unwrap(), newest);
 }
@@ -67,7 +71,7 @@ async fn the_catalogue_s_version_rises_with_every_change_and_no_purchase(world: 
     world.change(product, ProductChange::default()).await;
     assert_eq!(version().await, first + 2);
     world.record(&[buy(product, "ann", 1)]).await;
-    world.ledger.restock(&ProductRef::Id(product), 1, "ops").await.unwrap();
+    world.ledger.restock(&ProductRef::Id(product), 1, &tester()).await.unwrap();
     assert_eq!(version().await, first + 2);
     assert_eq!(world.ledger.catalogue().await.unwrap().version, first + 2);
 }

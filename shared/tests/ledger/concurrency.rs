@@ -6,7 +6,7 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
-use shared::domain::testing::{sale, with_key};
+use shared::domain::testing::{sale, tester, with_key};
 use shared::domain::{Purchase, Sale, Status, Timestamp};
 use shared::ports::{Answer, Ledger};
 
@@ -135,7 +135,7 @@ async fn a_key_sent_to_many_settlers_buys_once(world: &World) {
 async fn restocks_and_purchases_do_not_lose_each_other(world: &World) {
     let product = world.product("TV", 0, None).await;
     let name = shared::domain::ProductRef::Id(product);
-    let restock = async || world.ledger.restock(&name, 1, "ops").await.unwrap();
+    let restock = async || world.ledger.restock(&name, 1, &tester()).await.unwrap();
     let buy_one = async |n: usize| {
         let recorded = world.record(&[buy(product, &format!("u{n}"), 1)]).await;
         outcome(order_of(&recorded.settled[0])).is_ok()

@@ -130,7 +130,7 @@ async fn late_payments_told_to_many_are_honoured_once() {
         let ledger = Arc::clone(&world.ledger);
         let late = Late::Reclaim(fresh_id());
         let act = Act::Paid { reference: reference("t-1"), late };
-        let told = [Command { id, user: None, act }];
+        let told = [Command { id, user: None, act, by: None }];
         tokio::spawn(async move { ledger.advance(&told).await.unwrap().results.remove(0) })
     };
     let mut honoured = std::collections::BTreeSet::new();

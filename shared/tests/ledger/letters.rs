@@ -1,9 +1,10 @@
 //! What operators see of dead letters and do with them.
 
-use shared::domain::{Counts, OrderEvent, Purchase, Reason, Settled, Status};
+use shared::domain::testing::tester;
+use shared::domain::{Actor, Counts, OrderEvent, Purchase, Reason, Settled, Status};
 use shared::ports::{
-    DeadLetter, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterId, LetterMoved, LetterQuery,
-    LetterRef,
+    AuditQuery, DeadLetter, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterId, LetterMoved,
+    LetterQuery, LetterRef,
 };
 
 use crate::support::{SOLD, World, both_families, buy};
@@ -48,11 +49,11 @@ impl World {
     }
 
     async fn replay(&self, letter: LetterRef) -> Result<LetterMoved, LedgerError> {
-        self.ledger.replay_letter(letter, "op").await
+        self.ledger.replay_letter(letter, &tester()).await
     }
 
     async fn discard(&self, letter: LetterRef) -> Result<LetterMoved, LedgerError> {
-        self.ledger.discard_letter(letter, "op").await
+        self.ledger.discard_letter(letter, &tester()).await
     }
 
     async fn waiting(&self) -> u64 {
@@ -234,11 +235,16 @@ async fn a_discarded_letter_that_becomes_an_order_waits_again(world: &World) {
 async fn the_log_names_who_did_what(world: &World) {
     let purchase = world.parked("A").await;
     let letter = world.letter(&purchase).await;
-    world.ledger.replay_letter(LetterRef::Id(letter.id), "ann").await.unwrap();
+    world.ledger.replay_letter(LetterRef::Id(letter.id), &Actor::local("ann")).await.unwrap();
     for _ in 0..2 {
-        world.ledger.discard_letter(LetterRef::Id(letter.id), "bob").await.unwrap();
+        world.ledger.discard_letter(LetterRef::Id(letter.id), &Actor::local("bob")).await.unwrap();
     }
-    let log = world.ledger.audit_log(0, 10).await.unwrap();
+    let about = AuditQuery {
+        subject: Some(format!("dead-letters/{}", letter.id)),
+        limit: 10,
+        ..AuditQuery::default()
+    };
+    let log = world.ledger.audit_log(&about).await.unwrap();
     let said: Vec<_> = log.iter().map(|entry| (&*entry.actor, &*entry.action)).collect();
     assert_eq!(said, [("ann", "dead-letter.replay"), ("bob", "dead-letter.discard")]);
     for entry in &log {
@@ -246,7 +252,12 @@ async fn the_log_names_who_did_what(world: &World) {
         assert_eq!(entry.details["orderId"], purchase.id.to_string());
         assert!(entry.at >= letter.at);
     }
-    assert_eq!(world.ledger.audit_log(log[0].id, 10).await.unwrap(), log[1..]);
+    let later = AuditQuery { after: log[0].id, ..about.clone() };
+    assert_eq!(world.ledger.audit_log(&later).await.unwrap(), log[1..]);
+    let anns = AuditQuery { actor: Some("ann".into()), ..about.clone() };
+    assert_eq!(world.ledger.audit_log(&anns).await.unwrap(), log[..1]);
+    let discards = AuditQuery { action: Some("dead-letter.discard".into()), ..about };
+    assert_eq!(world.ledger.audit_log(&discards).await.unwrap(), log[1..]);
 }
 
 /// What only a database can be asked to do.
@@ -263,5 +274,6 @@ async fn the_log_is_only_ever_added_to() {
         let why = error.as_db_error().unwrap().message();
         assert!(why.contains("only ever added to"), "{sql}: {why}");
     }
-    assert_eq!(world.ledger.audit_log(0, 10).await.unwrap().len(), 1);
+    let all = AuditQuery { limit: 10, ..AuditQuery::default() };
+    assert_eq!(world.ledger.audit_log(&all).await.unwrap().len(), 2);
 }

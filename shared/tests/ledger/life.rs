@@ -33,7 +33,7 @@ pub(crate) fn reference(text: &str) -> PaymentRef {
 }
 
 pub(crate) fn command(id: TrackingId, act: Act) -> Command {
-    Command { id, user: None, act }
+    Command { id, user: None, act, by: None }
 }
 
 pub(crate) fn checkout(id: TrackingId, with: &str) -> Command {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use shared::adapters::postgres::{PostgresLedger, migrate};
 use shared::domain::Purchase;
+use shared::domain::testing::tester;
 use shared::ports::{Answer, Ledger, LedgerError};
 use shared::testing::postgres::TestDatabase;
 
@@ -40,8 +41,12 @@ async fn waiting_too_long_for_a_lock_is_an_outage() {
     let mut settings = database.settings();
     settings.lock_timeout_ms = 50;
     let ledger = PostgresLedger::connect(&settings).unwrap();
-    let product =
-        ledger.create_product(&crate::support::new_product("TV", 1, None)).await.unwrap().0.id;
+    let product = ledger
+        .create_product(&crate::support::new_product("TV", 1, None), &tester())
+        .await
+        .unwrap()
+        .0
+        .id;
     let holder = database.client().await;
     holder.batch_execute("begin; select from inventory for update").await.unwrap();
     let batch = [buy(product, "ann", 1)];
@@ -145,8 +150,12 @@ async fn the_locks_of_a_stopped_settler_are_freed() {
     let mut settings = database.settings();
     settings.lock_timeout_ms = 10_000;
     let ledger = PostgresLedger::connect(&settings).unwrap();
-    let product =
-        ledger.create_product(&crate::support::new_product("TV", 1, None)).await.unwrap().0.id;
+    let product = ledger
+        .create_product(&crate::support::new_product("TV", 1, None), &tester())
+        .await
+        .unwrap()
+        .0
+        .id;
     let stopped = database.client().await;
     let sql =
         "set idle_in_transaction_session_timeout = 200; begin; select from inventory for update";

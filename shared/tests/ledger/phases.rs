@@ -1,6 +1,7 @@
 //! Sales by phase: lists, and the news that a sale opened or closed.
 
 use futures::future::join_all;
+use shared::domain::testing::tester;
 use shared::domain::{NoticeEvent, Phase, ProductId, Sale, SaleId};
 use shared::ports::{Announcement, SaleChange, SaleQuery};
 
@@ -55,7 +56,7 @@ async fn sales_are_listed_by_phase_in_pages(world: &World) {
     let mut upcoming = upcoming;
     upcoming.sort_unstable();
     let cancelled = upcoming.remove(1);
-    world.ledger.cancel_sale(cancelled).await.unwrap();
+    world.ledger.cancel_sale(cancelled, &tester()).await.unwrap();
     assert_eq!(world.listed(Some(Phase::Ended), 0, 9).await, ended);
     assert_eq!(world.listed(Some(Phase::Live), 0, 9).await, [live]);
     assert_eq!(world.listed(Some(Phase::Upcoming), 0, 9).await, upcoming);
@@ -92,8 +93,8 @@ async fn a_cancelled_sale_neither_opens_nor_closes(world: &World) {
     let product = world.product("TV", 9, None).await;
     let (early, late) = (world.planned(product, -2, 1).await, world.planned(product, 1, 2).await);
     assert_eq!(world.news().await, [(early.id, NoticeEvent::SaleStarted)]);
-    let late = world.ledger.cancel_sale(late.id).await.unwrap().0;
-    world.ledger.cancel_sale(early.id).await.unwrap();
+    let late = world.ledger.cancel_sale(late.id, &tester()).await.unwrap().0;
+    world.ledger.cancel_sale(early.id, &tester()).await.unwrap();
     assert!(late.cancelled);
     assert_eq!(world.news().await, []);
 }

@@ -1,6 +1,7 @@
 //! Planning sales and calling them off.
 
 use futures::future::join_all;
+use shared::domain::testing::tester;
 use shared::domain::{ProductId, ProductRef, Reason, Sale, SaleId, Sku, Status, Timestamp};
 use shared::ports::{LedgerError, NewSale, SaleChange, SaleQuery};
 
@@ -34,7 +35,7 @@ impl World {
     /// Plans such a sale.
     pub(crate) async fn planned(&self, product: ProductId, from: i64, to: i64) -> Sale {
         let new = self.new_sale(product, from, to).await;
-        self.ledger.create_sale(&new).await.unwrap().0
+        self.ledger.create_sale(&new, &tester()).await.unwrap().0
     }
 
     pub(crate) async fn changed(&self, sale: &Sale, change: SaleChange) -> Sale {
@@ -46,7 +47,7 @@ impl World {
         sale: &Sale,
         change: SaleChange,
     ) -> Result<Sale, LedgerError> {
-        Ok(self.ledger.change_sale(sale.id, &change).await?.0)
+        Ok(self.ledger.change_sale(sale.id, &change, &tester()).await?.0)
     }
 
     /// The sale as the ledger has it.
@@ -78,7 +79,7 @@ async fn a_planned_sale_is_read_back_as_planned(world: &World) {
         quantity: Some(5),
         ..world.new_sale(product, 1, 2).await
     };
-    let (sale, _) = world.ledger.create_sale(&new).await.unwrap();
+    let (sale, _) = world.ledger.create_sale(&new, &tester()).await.unwrap();
     assert_eq!((sale.product_id, sale.price.minor), (product, 49_999));
     assert_eq!(sale.price.currency.code(), "USD");
     assert_eq!((sale.starts_at, sale.ends_at), (new.starts_at, new.ends_at));
@@ -99,14 +100,15 @@ async fn a_sale_is_planned_by_sku_and_for_a_product_that_exists(world: &World) {
     let named = |product| NewSale { product, ..new.clone() };
     let unknown = [ProductRef::Id(ProductId(404)), ProductRef::Sku(Sku::parse("PC").unwrap())];
     for product in unknown {
-        let error = world.ledger.create_sale(&named(product)).await.unwrap_err();
+        let error = world.ledger.create_sale(&named(product), &tester()).await.unwrap_err();
         assert!(matches!(error, LedgerError::ProductNotFound), "{error}");
     }
     let by_sku = named(ProductRef::Sku(Sku::parse("TV").unwrap()));
-    assert_eq!(world.ledger.create_sale(&by_sku).await.unwrap().0.product_id, product);
-    let error = world.ledger.change_sale(SaleId(404), &SaleChange::default()).await.unwrap_err();
+    assert_eq!(world.ledger.create_sale(&by_sku, &tester()).await.unwrap().0.product_id, product);
+    let error =
+        world.ledger.change_sale(SaleId(404), &SaleChange::default(), &tester()).await.unwrap_err();
     assert!(matches!(error, LedgerError::SaleNotFound), "{error}");
-    let error = world.ledger.cancel_sale(SaleId(404)).await.unwrap_err();
+    let error = world.ledger.cancel_sale(SaleId(404), &tester()).await.unwrap_err();
     assert!(matches!(error, LedgerError::SaleNotFound), "{error}");
 }
 
@@ -124,7 +126,11 @@ async fn sales_of_a_product_do_not_overlap(world: &World) {
     let sale = world.planned(tv, 10, 20).await;
     for (from, to) in [(5, 11), (19, 25), (12, 13), (5, 25), (10, 20)] {
         let new = world.new_sale(tv, from, to).await;
-        assert_eq!(overlapped(world.ledger.create_sale(&new).await), sale.id, "{from} to {to}");
+        assert_eq!(
+            overlapped(world.ledger.create_sale(&new, &tester()).await),
+            sale.id,
+            "{from} to {to}"
+        );
     }
     world.planned(pc, 10, 20).await;
     assert_eq!(world.stock(tv).await.3, 2, "what was refused wrote nothing");
@@ -137,19 +143,19 @@ async fn adjacent_sales_do_not_overlap(world: &World) {
     let next = new_sale(product, after, after.plus_millis(1));
     let previous = new_sale(product, before.plus_millis(-1), before);
     for new in [next, previous] {
-        world.ledger.create_sale(&new).await.unwrap();
+        world.ledger.create_sale(&new, &tester()).await.unwrap();
     }
     let touching = new_sale(product, before.plus_millis(-9), before.plus_millis(1));
-    assert!(world.ledger.create_sale(&touching).await.is_err());
+    assert!(world.ledger.create_sale(&touching, &tester()).await.is_err());
 }
 
 async fn a_cancelled_sale_makes_room(world: &World) {
     let product = world.product("TV", 9, None).await;
     let first = world.planned(product, 10, 20).await;
     let again = world.new_sale(product, 15, 25).await;
-    assert_eq!(overlapped(world.ledger.create_sale(&again).await), first.id);
-    world.ledger.cancel_sale(first.id).await.unwrap();
-    let second = world.ledger.create_sale(&again).await.unwrap().0;
+    assert_eq!(overlapped(world.ledger.create_sale(&again, &tester()).await), first.id);
+    world.ledger.cancel_sale(first.id, &tester()).await.unwrap();
+    let second = world.ledger.create_sale(&again, &tester()).await.unwrap().0;
     assert!(second.id > first.id);
 }
 
@@ -158,7 +164,7 @@ async fn a_sale_ends_after_it_starts(world: &World) {
     for (from, to) in [(2, 1), (1, 1)] {
         let at = world.in_hours(from).await;
         let new = new_sale(product, at, at.plus_millis((to - from) * HOUR_MS));
-        let error = world.ledger.create_sale(&new).await.unwrap_err();
+        let error = world.ledger.create_sale(&new, &tester()).await.unwrap_err();
         assert!(matches!(error, LedgerError::SaleBackwards), "{error}");
     }
     let sale = world.planned(product, 1, 2).await;
@@ -172,7 +178,7 @@ async fn a_cancelled_sale_refuses_what_is_settled_afterwards(world: &World) {
     let sale = world.planned(product, -1, 1).await;
     let (before, after) = (buy_in(&sale, "ann"), buy_in(&sale, "bob"));
     assert_eq!(world.outcomes(std::slice::from_ref(&before)).await, [SOLD]);
-    world.ledger.cancel_sale(sale.id).await.unwrap();
+    world.ledger.cancel_sale(sale.id, &tester()).await.unwrap();
     assert_eq!(world.outcomes(&[after]).await, [Err(Reason::SaleCancelled)]);
     assert_eq!(world.order(before.id).await.status, Status::Confirmed);
     let catalogue = world.ledger.catalogue().await.unwrap();
@@ -184,10 +190,10 @@ async fn a_cancelled_sale_refuses_what_is_settled_afterwards(world: &World) {
 async fn a_sale_that_is_called_off_twice_is_called_off_once(world: &World) {
     let product = world.product("TV", 9, None).await;
     let sale = world.planned(product, 1, 2).await;
-    let (first, announcement) = world.ledger.cancel_sale(sale.id).await.unwrap();
+    let (first, announcement) = world.ledger.cancel_sale(sale.id, &tester()).await.unwrap();
     assert!(announcement.is_some());
     let level = world.level(product).await;
-    let (second, announcement) = world.ledger.cancel_sale(sale.id).await.unwrap();
+    let (second, announcement) = world.ledger.cancel_sale(sale.id, &tester()).await.unwrap();
     assert_eq!((&second, announcement), (&first, None));
     assert_eq!(second, Sale { cancelled: true, ..sale });
     assert_eq!(world.level(product).await, level);
@@ -199,7 +205,8 @@ async fn of_sales_planned_at_once_for_the_same_time_one_wins() {
     let world = World::postgres().await;
     let product = world.product("TV", 9, None).await;
     let plans = join_all((0..8).map(|n| world.new_sale(product, 10 - n, 12 + n))).await;
-    let planned = join_all(plans.iter().map(|new| world.ledger.create_sale(new))).await;
+    let by = tester();
+    let planned = join_all(plans.iter().map(|new| world.ledger.create_sale(new, &by))).await;
     let (won, lost): (Vec<_>, Vec<_>) = planned.into_iter().partition(Result::is_ok);
     assert_eq!((won.len(), lost.len()), (1, 7));
     let winner = won.into_iter().next().unwrap().unwrap().0;

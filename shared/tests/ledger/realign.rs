@@ -3,13 +3,15 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::adapters::postgres::{PostgresLedger, Realigned};
-use shared::domain::{NoticeEvent, ProductId};
+use shared::domain::testing::tester;
+use shared::domain::{Actor, NoticeEvent, ProductId};
+use shared::ports::AuditQuery;
 
 use crate::support::{SOLD, World, buy, hold, new_product};
 
 async fn realign(world: &World, seen: &[(ProductId, i64)]) -> Realigned {
     let ledger = PostgresLedger::connect(&world.database().settings()).unwrap();
-    ledger.realign(&seen.iter().copied().collect(), "cli:ann").await.unwrap()
+    ledger.realign(&seen.iter().copied().collect(), &Actor::local("cli:ann")).await.unwrap()
 }
 
 fn now_ms() -> i64 {
@@ -86,7 +88,9 @@ async fn it_is_logged_and_everybody_is_to_hear_of_it() {
     let world = World::postgres().await;
     let tv = world.product("TV", 9, None).await;
     realign(&world, &[]).await;
-    let log = world.ledger.audit_log(0, 10).await.unwrap();
+    let realigned = Some("ledger.realign".to_owned());
+    let query = AuditQuery { action: realigned, limit: 10, ..AuditQuery::default() };
+    let log = world.ledger.audit_log(&query).await.unwrap();
     assert_eq!(log.len(), 1);
     assert_eq!((log[0].actor.as_str(), log[0].action.as_str()), ("cli:ann", "ledger.realign"));
     assert_eq!(log[0].details["products"], 1);
@@ -102,5 +106,5 @@ async fn an_empty_ledger_is_realigned_too() {
     let world = World::postgres().await;
     let realigned = realign(&world, &[]).await;
     assert!(realigned.products.is_empty() && realigned.orders == 0, "{realigned:?}");
-    assert!(world.ledger.create_product(&new_product("TV", 1, None)).await.is_ok());
+    assert!(world.ledger.create_product(&new_product("TV", 1, None), &tester()).await.is_ok());
 }

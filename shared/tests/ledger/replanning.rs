@@ -1,6 +1,7 @@
 //! Changing sales that are planned or under way.
 
 use futures::future::join_all;
+use shared::domain::testing::tester;
 use shared::domain::{Act, Notice, NoticeEvent, Phase, Purchase, Reason, Sale, SaleId};
 use shared::ports::{Announcement, LedgerError, NewSale, SaleChange};
 
@@ -97,14 +98,14 @@ async fn a_sale_that_is_over_or_called_off_is_fixed(world: &World) {
     let product = world.product("TV", 9, None).await;
     let over = world.planned(product, -2, -1).await;
     let off = world.planned(product, 1, 2).await;
-    world.ledger.cancel_sale(off.id).await.unwrap();
+    world.ledger.cancel_sale(off.id, &tester()).await.unwrap();
     for (sale, phase) in [(over.clone(), Phase::Ended), (off, Phase::Cancelled)] {
         match world.try_change(&sale, limit(Some(1))).await {
             Err(LedgerError::SaleFixed(found)) => assert_eq!(found, phase),
             other => panic!("{other:?}"),
         }
     }
-    let cancelled = world.ledger.cancel_sale(over.id).await;
+    let cancelled = world.ledger.cancel_sale(over.id, &tester()).await;
     assert!(matches!(cancelled, Err(LedgerError::SaleFixed(Phase::Ended))), "{cancelled:?}");
 }
 
@@ -215,13 +216,14 @@ async fn every_write_raises_both_versions_and_is_owed(world: &World) {
         ledger.clear_dues(&Vec::from_iter(announcement.due)).await.unwrap();
     };
     let new = NewSale { quantity: Some(5), ..world.new_sale(product, -1, 1).await };
-    let (sale, announcement) = ledger.create_sale(&new).await.unwrap();
+    let (sale, announcement) = ledger.create_sale(&new, &tester()).await.unwrap();
     assert_eq!(announcement.levels[0].sale.unwrap().sale_left, 5);
     check(announcement, sale.id, NoticeEvent::SaleCreated).await;
-    let (_, announcement) = ledger.change_sale(sale.id, &quantity(Some(7))).await.unwrap();
+    let (_, announcement) =
+        ledger.change_sale(sale.id, &quantity(Some(7)), &tester()).await.unwrap();
     assert_eq!(announcement.levels[0].sale.unwrap().sale_left, 7);
     check(announcement, sale.id, NoticeEvent::SaleChanged).await;
-    let (_, announcement) = ledger.cancel_sale(sale.id).await.unwrap();
+    let (_, announcement) = ledger.cancel_sale(sale.id, &tester()).await.unwrap();
     let announcement = announcement.unwrap();
     assert_eq!(announcement.levels[0].sale, None);
     check(announcement, sale.id, NoticeEvent::SaleCancelled).await;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use shared::domain::testing::sale;
+use shared::domain::testing::{sale, tester};
 use shared::domain::transition::{TRANSITIONS, reachable};
 use shared::domain::{
     Act, Command, Kind, Late, Order, Payment, PaymentRef, ProductId, ProductRef, Purchase, Refusal,
@@ -173,11 +173,11 @@ impl<'a> Stage<'a> {
     async fn operate(&self, operation: Operation) -> String {
         let (ledger, product) = (&self.world.ledger, ProductRef::Id(self.product));
         let change = |change: ProductChange| async move {
-            ledger.change_product(&ProductRef::Id(self.product), &change).await.map(drop)
+            ledger.change_product(&ProductRef::Id(self.product), &change, &tester()).await.map(drop)
         };
         let done = match (operation, self.sale) {
             (Operation::Restock(delta), _) => {
-                ledger.restock(&product, delta, "ops").await.map(drop)
+                ledger.restock(&product, delta, &tester()).await.map(drop)
             }
             (Operation::Activate(active), _) => {
                 change(ProductChange { active: Some(active), ..ProductChange::default() }).await
@@ -189,11 +189,11 @@ impl<'a> Stage<'a> {
             (Operation::Quantity(_), None) => Ok(()),
             (Operation::Limit(limit), Some(sale)) => {
                 let change = SaleChange { per_user_limit: Some(limit), ..SaleChange::default() };
-                ledger.change_sale(sale, &change).await.map(drop)
+                ledger.change_sale(sale, &change, &tester()).await.map(drop)
             }
             (Operation::Quantity(quantity), Some(sale)) => {
                 let change = SaleChange { quantity: Some(quantity), ..SaleChange::default() };
-                ledger.change_sale(sale, &change).await.map(drop)
+                ledger.change_sale(sale, &change, &tester()).await.map(drop)
             }
         };
         format!("{done:?}")
@@ -218,7 +218,7 @@ impl<'a> Stage<'a> {
             Wish::Cancel => Act::Cancel,
             Wish::Fulfil => Act::Fulfil,
         };
-        Command { id: self.purchases[at].id, user: None, act }
+        Command { id: self.purchases[at].id, user: None, act, by: None }
     }
 
     async fn orders(&self) -> HashMap<TrackingId, Order> {

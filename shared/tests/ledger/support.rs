@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use shared::adapters::embedded::{EmbeddedLedger, Tamper};
 use shared::adapters::postgres::PostgresLedger;
-use shared::domain::testing::purchase_of;
+use shared::domain::testing::{purchase_of, tester};
 use shared::domain::{
     Counts, Currency, Kind, Money, Order, ProductId, ProductRef, Purchase, Reason, Sale, Settled,
     Sku, Status, StockLevel, Timestamp, TrackingId,
 };
 use shared::ports::{
-    Announcement, Answer, Clock, Ledger, LedgerError, Named, NewProduct, ProductChange, Recorded,
+    Announcement, Answer, Clock, Identities, Ledger, LedgerError, Named, NewProduct, ProductChange,
+    Recorded,
 };
 use shared::testing::postgres::TestDatabase;
 
@@ -76,6 +77,8 @@ enum Family {
 /// One ledger with nothing in it.
 pub(crate) struct World {
     pub(crate) ledger: Arc<dyn Ledger>,
+    /// The same ledger.
+    pub(crate) identities: Arc<dyn Identities>,
     family: Family,
 }
 
@@ -87,13 +90,14 @@ impl World {
         // Some years after the moment at which test purchases are accepted, like the real clock.
         let clock = Arc::new(ManualClock(AtomicI64::new(OPENS + 100_000_000_000)));
         let ledger = Arc::new(EmbeddedLedger::new(clock.clone()));
-        Self { ledger: ledger.clone(), family: Family::Embedded { ledger, clock } }
+        let identities = ledger.clone();
+        Self { ledger: ledger.clone(), identities, family: Family::Embedded { ledger, clock } }
     }
 
     pub(crate) async fn postgres() -> Self {
         let database = TestDatabase::create().await;
-        let ledger = PostgresLedger::connect(&database.settings()).unwrap();
-        Self { ledger: Arc::new(ledger), family: Family::Postgres { database } }
+        let ledger = Arc::new(PostgresLedger::connect(&database.settings()).unwrap());
+        Self { ledger: ledger.clone(), identities: ledger, family: Family::Postgres { database } }
     }
 
     /// One in which a crowd on a busy machine is no outage.
@@ -114,7 +118,7 @@ impl World {
 
     pub(crate) async fn product(&self, sku: &str, total: i64, limit: Option<u32>) -> ProductId {
         let new = new_product(sku, total, limit);
-        let (product, announcement) = self.ledger.create_product(&new).await.unwrap();
+        let (product, announcement) = self.ledger.create_product(&new, &tester()).await.unwrap();
         // Not what tests of the outbox look for.
         self.ledger.clear_dues(&Vec::from_iter(announcement.due)).await.unwrap();
         product.id
@@ -250,7 +254,7 @@ impl World {
 
     pub(crate) async fn change(&self, product: ProductId, change: ProductChange) -> StockLevel {
         let product = ProductRef::Id(product);
-        self.ledger.change_product(&product, &change).await.unwrap().1.levels[0]
+        self.ledger.change_product(&product, &change, &tester()).await.unwrap().1.levels[0]
     }
 
     pub(crate) async fn limit(&self, product: ProductId, limit: Option<u32>) {

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::domain::testing::tester;
 use shared::domain::{
     Currency, Kind, Minter, Money, ProductId, Purchase, Quantity, Sku, Status, Terms, Timestamp,
     TrackingKey, UserId,
@@ -293,7 +294,9 @@ async fn stocked(world: &World) -> ProductId {
         per_user_limit: None,
         total: STOCK,
     };
-    let Ok((product, owed)) = world.ledger.create_product(&new).await else { panic!("a product") };
+    let Ok((product, owed)) = world.ledger.create_product(&new, &tester()).await else {
+        panic!("a product")
+    };
     // The news of the product is no part of this.
     let _ = world.ledger.clear_dues(owed.due.as_slice()).await;
     let levels = world.ledger.levels();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use api::state::App;
 use async_trait::async_trait;
 use fastrand::Rng;
+use shared::domain::testing::tester;
 use shared::domain::{
     Act, Command, Order, Payment, PaymentRef, ProductId, ProductRef, Settled, TrackingId, UserId,
 };
@@ -109,14 +110,14 @@ impl Counter for Desk {
             End::Cancel => (Some(user.clone()), Act::Cancel),
             End::Fulfil => (None, Act::Fulfil),
         };
-        let advanced = api.ask(api.app.advancer.advance(Command { id, user, act })).await;
+        let advanced = api.ask(api.app.advancer.advance(Command { id, user, act, by: None })).await;
         advanced.is_some_and(|advanced| advanced.is_ok())
     }
 
     async fn restock(&self, rng: &mut Rng, product: ProductId, delta: i64) -> bool {
         let api = self.programs.api(rng);
         let product = ProductRef::Id(product);
-        let restocked = api.ask(api.app.ports.ledger.restock(&product, delta, "operator")).await;
+        let restocked = api.ask(api.app.ports.ledger.restock(&product, delta, &tester())).await;
         api.spread(restocked)
     }
 
@@ -124,7 +125,8 @@ impl Counter for Desk {
         let api = self.programs.api(rng);
         let product = ProductRef::Id(product);
         let change = ProductChange { active: Some(active), ..ProductChange::default() };
-        let changed = api.ask(api.app.ports.ledger.change_product(&product, &change)).await;
+        let changed =
+            api.ask(api.app.ports.ledger.change_product(&product, &change, &tester())).await;
         api.spread(changed.map(|changed| changed.map(|(_, announcement)| announcement)))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
+use shared::domain::testing::tester;
 use shared::domain::{Currency, Money, ProductRef, Sku};
 use shared::ports::{Ledger, NewProduct, NewSale};
 
@@ -32,7 +33,7 @@ pub(super) async fn open(world: &Arc<World>, rng: &mut Rng) -> Shop {
             per_user_limit,
             total: rng.i64(1..=15),
         };
-        if let Ok((product, _)) = world.ledger.create_product(&new).await {
+        if let Ok((product, _)) = world.ledger.create_product(&new, &tester()).await {
             products.push(product.id);
         }
     }
@@ -46,7 +47,7 @@ pub(super) async fn open(world: &Arc<World>, rng: &mut Rng) -> Shop {
         hold_seconds: Some(2),
         quantity: Some(rng.i64(1..=8)),
     };
-    let planned = world.ledger.create_sale(&sale).await;
+    let planned = world.ledger.create_sale(&sale, &tester()).await;
     world.trace(format_args!("{:?}", planned.map(|(sale, _)| sale)));
     world.watch_stock();
     Shop { products, users: USERS, units: UNITS_MAX }

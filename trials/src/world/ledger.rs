@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use shared::domain::{
-    Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
-    Timestamp, TrackingId, TrackingKey,
+    Actor, Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId,
+    StockLevel, Timestamp, TrackingId, TrackingKey,
 };
 use shared::ports::{
-    Announcement, Answer, AuditEntry, Backlog, Carried, DeadLetter, DueId, Expired, KeptLetter,
-    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct, NewSale,
-    OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, AuditQuery, Backlog, Carried, DeadLetter, DueId, Expired,
+    KeptLetter, Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct,
+    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 use super::{Call, Tap};
@@ -59,9 +59,9 @@ tapped! {
     letter(letter: LetterRef) -> Option<KeptLetter>;
     letters_open(bodies: &[Vec<u8>]) -> Vec<Option<bool>>;
     backlog() -> Backlog;
-    replay_letter(letter: LetterRef, who: &str) -> LetterMoved;
-    discard_letter(letter: LetterRef, who: &str) -> LetterMoved;
-    audit_log(after: i64, limit: usize) -> Vec<AuditEntry>;
+    replay_letter(letter: LetterRef, by: &Actor) -> LetterMoved;
+    discard_letter(letter: LetterRef, by: &Actor) -> LetterMoved;
+    audit_log(query: &AuditQuery) -> Vec<AuditEntry>;
     orders(ids: &[TrackingId]) -> Vec<Order>;
     orders_by_key(keys: &[UserKey]) -> Vec<Order>;
     catalogue() -> Catalogue;
@@ -70,12 +70,12 @@ tapped! {
     tracking_key() -> TrackingKey;
     lease_dues(limit: usize) -> Vec<Announcement>;
     clear_dues(dues: &[DueId]) -> ();
-    create_product(new: &NewProduct) -> (Product, Announcement);
-    change_product(product: &ProductRef, change: &ProductChange) -> (Product, Announcement);
-    restock(product: &ProductRef, delta: i64, who: &str) -> Announcement;
-    create_sale(new: &NewSale) -> (Sale, Announcement);
-    change_sale(id: SaleId, change: &SaleChange) -> (Sale, Announcement);
-    cancel_sale(id: SaleId) -> (Sale, Option<Announcement>);
+    create_product(new: &NewProduct, by: &Actor) -> (Product, Announcement);
+    change_product(product: &ProductRef, change: &ProductChange, by: &Actor) -> (Product, Announcement);
+    restock(product: &ProductRef, delta: i64, by: &Actor) -> Announcement;
+    create_sale(new: &NewSale, by: &Actor) -> (Sale, Announcement);
+    change_sale(id: SaleId, change: &SaleChange, by: &Actor) -> (Sale, Announcement);
+    cancel_sale(id: SaleId, by: &Actor) -> (Sale, Option<Announcement>);
     sales(query: &SaleQuery) -> (Timestamp, Vec<Sale>);
     note_phases() -> Option<Announcement>;
     audit() -> LedgerAudit;

@@ -38,7 +38,7 @@ const BACKLOG_MAX: usize = 64;
 pub(crate) struct World {
     pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) director: Box<dyn Director>,
-    pub(crate) ledger: EmbeddedLedger,
+    pub(crate) ledger: Arc<EmbeddedLedger>,
     pub(crate) gate: EmbeddedGate,
     pub(crate) map: EmbeddedIdempotencyMap,
     pub(crate) queue: EmbeddedQueue,
@@ -76,7 +76,7 @@ impl World {
         let clock = Arc::new(clock);
         Arc::new(Self {
             director,
-            ledger: EmbeddedLedger::new(clock.clone()),
+            ledger: Arc::new(EmbeddedLedger::new(clock.clone())),
             gate: EmbeddedGate::default(),
             map: EmbeddedIdempotencyMap::default(),
             queue: EmbeddedQueue::new(QUEUE_MAX),

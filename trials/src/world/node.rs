@@ -47,6 +47,8 @@ impl Node {
             gate: Arc::new(TappedGate(tap.clone())),
             idempotency: Arc::new(TappedMap(tap.clone())),
             ledger: Arc::new(TappedLedger(tap.clone())),
+            // Nobody logs in while everything breaks.
+            identities: world.ledger.clone(),
             bus: Arc::new(TappedBus(tap)),
             payments: Arc::new(SimulatedPayments),
             clock: self.clock.clone(),

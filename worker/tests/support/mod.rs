@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use shared::adapters::family;
 use shared::config::Config;
-use shared::domain::testing::{fresh_id, purchase_of};
+use shared::domain::testing::{fresh_id, purchase_of, tester};
 use shared::domain::{
     Currency, Minter, Money, Order, ProductId, ProductRef, Purchase, Sku, TrackingId,
 };
@@ -51,7 +51,7 @@ impl World {
             per_user_limit: None,
             total: 5,
         };
-        embedded.ledger.create_product(&new).await.unwrap();
+        embedded.ledger.create_product(&new, &tester()).await.unwrap();
         let minter = Minter::new(embedded.ledger.tracking_key().await.unwrap(), 1);
         let ledger = Arc::new(faulty(Arc::clone(&embedded.ledger)));
         let ports = Ports { ledger: ledger.clone(), ..embedded };

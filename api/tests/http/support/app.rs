@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use shared::adapters::family;
 use shared::config::{Config, DEFAULT_TOML};
+use shared::domain::testing::tester;
 use shared::domain::{Currency, Money, ProductId, Sku, envelope};
 use shared::pipeline::relay::{Payer, Relay};
 use shared::pipeline::settle::Settler;
@@ -42,7 +43,7 @@ impl TestApp {
 
     /// Starts over these adapters.
     pub(crate) async fn over(ports: Ports, units: i64, change: impl FnOnce(&mut Config)) -> Self {
-        let added = ports.ledger.create_product(&product("SKU-1", units)).await.unwrap();
+        let added = ports.ledger.create_product(&product("SKU-1", units), &tester()).await.unwrap();
         // Nobody listens yet.
         ports.ledger.clear_dues(&Vec::from_iter(added.1.due)).await.unwrap();
         let app = Self::bare(ports, change).await;

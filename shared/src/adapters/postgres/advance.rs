@@ -11,12 +11,12 @@ use super::errors::Fault;
 use super::rows::{self, OrderSql, order_columns};
 use super::session::Session;
 use super::statement::{bind, query};
-use super::{view, write};
+use super::{audit_log, view, write};
 use crate::domain::{
     Act, Command, Counts, Order, ProductId, Purchase, Status, TrackingId, advance as decide_on,
 };
 use crate::planted::planted;
-use crate::ports::{Announcement, Carried, Expired, OrderChange};
+use crate::ports::{Announcement, Carried, Deed, Expired, OrderChange};
 
 /// Carries `commands` out.
 pub(super) async fn advance(session: &Session, commands: &[Command]) -> Result<Carried, Fault> {
@@ -54,7 +54,8 @@ pub(super) async fn expire(session: &Session, limit: usize) -> Result<Expired, F
         if orders.is_empty() {
             continue;
         }
-        let command = |order: &Order| Command { id: order.id, user: None, act: Act::Expire };
+        let command =
+            |order: &Order| Command { id: order.id, user: None, act: Act::Expire, by: None };
         let commands: Vec<_> = orders.iter().map(command).collect();
         let carried = carry_out(session, orders, &commands, &counts).await?;
         return Ok(Expired {
@@ -117,6 +118,9 @@ async fn carry_out(
         write::stock(session, &advance.changes),
         write::owe(session, &owed),
     )?;
+    for (order, by) in advance.to_note(commands) {
+        audit_log::note(session, by, &Deed::order_moved(order)).await?;
+    }
     let notices = advance.notices;
     let dead_letters = Vec::new();
     let announcement = Announcement { due: Some(due), at, orders, notices, levels, dead_letters };

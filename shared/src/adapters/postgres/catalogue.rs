@@ -11,16 +11,17 @@ use super::errors::Fault;
 use super::rows::{self, LevelSql, ProductSql, level_columns, live_capped_sale, product_columns};
 use super::session::Session;
 use super::statement::{bind, command, query};
-use super::view;
 use super::write::{self, Owed};
+use super::{audit_log, view};
 use crate::domain::{
-    Counts, Notice, NoticeEvent, Product, ProductId, ProductRef, SaleId, StockLevel,
+    Actor, Counts, Notice, NoticeEvent, Product, ProductId, ProductRef, SaleId, StockLevel,
 };
-use crate::ports::{Announcement, LedgerError, NewProduct, ProductChange};
+use crate::ports::{Announcement, Deed, LedgerError, NewProduct, ProductChange};
 
 pub(super) async fn create(
     session: &Session,
     new: &NewProduct,
+    by: &Actor,
 ) -> Result<(Product, Announcement), Fault> {
     if new.total < 0 {
         return Err(LedgerError::StockInUse { available: 0 }.into());
@@ -51,7 +52,8 @@ pub(super) async fn create(
     let stock = "insert into inventory (product_id, total) values (?, ?)";
     let stock = command(stock, (bind::<BigInt, _>(product.id.0), bind::<BigInt, _>(new.total)));
     session.execute(stock).await?;
-    note_movement(session, product.id, new.total, "created", "").await?;
+    note_movement(session, product.id, new.total, "created", by).await?;
+    audit_log::note(session, by, &Deed::product_created(&product, new.total)).await?;
     raise_catalogue_version(session).await?;
     let counts = Counts { total: new.total, ..Counts::default() };
     let level = StockLevel { product_id: product.id, counts, version: 1, sale: None };
@@ -64,6 +66,7 @@ pub(super) async fn change(
     session: &Session,
     product: &ProductRef,
     change: &ProductChange,
+    by: &Actor,
 ) -> Result<(Product, Announcement), Fault> {
     let id = find(session, product).await?;
     view::lock(session, vec![id.0]).await?;
@@ -87,6 +90,7 @@ pub(super) async fn change(
     }
     let level = raise_version(session, id, 0).await?;
     raise_catalogue_version(session).await?;
+    audit_log::note(session, by, &Deed::product_changed(&new)).await?;
     let notice = Notice::of_product(id, NoticeEvent::ProductChanged);
     Ok((new, announce(session, vec![notice], vec![level]).await?))
 }
@@ -95,7 +99,7 @@ pub(super) async fn restock(
     session: &Session,
     product: &ProductRef,
     delta: i64,
-    who: &str,
+    by: &Actor,
 ) -> Result<Announcement, Fault> {
     let id = find(session, product).await?;
     let counts = view::lock(session, vec![id.0]).await?;
@@ -105,7 +109,8 @@ pub(super) async fn restock(
     if !(Counts { total, ..counts }).is_conserved() {
         return Err(in_use().into());
     }
-    note_movement(session, id, delta, "restocked", who).await?;
+    note_movement(session, id, delta, "restocked", by).await?;
+    audit_log::note(session, by, &Deed::stock_moved(id, delta)).await?;
     let level = raise_version(session, id, delta).await?;
     let mut notices = vec![Notice::of_product(id, NoticeEvent::StockMoved)];
     notices.extend(Notice::of_stock(id, counts, level.counts));
@@ -172,7 +177,7 @@ async fn note_movement(
     id: ProductId,
     delta: i64,
     why: &str,
-    who: &str,
+    by: &Actor,
 ) -> Result<(), Fault> {
     if delta == 0 {
         return Ok(());
@@ -182,7 +187,7 @@ async fn note_movement(
         bind::<BigInt, _>(id.0),
         bind::<BigInt, _>(delta),
         bind::<Text, _>(why),
-        bind::<Text, _>(who),
+        bind::<Text, _>(by.name.as_str()),
     );
     session.execute(command(sql, binds)).await.map(drop)
 }

@@ -14,16 +14,16 @@ use super::pool::SessionPool;
 use super::record::{self, Batch};
 use super::suspects::Suspects;
 use super::transaction::transaction;
-use super::{advance, audit, catalogue, dead_letters, letters, outbox, reads, sales};
+use super::{advance, audit, audit_log, catalogue, dead_letters, letters, outbox, reads, sales};
 use crate::config;
 use crate::domain::{
-    Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
-    Timestamp, TrackingId, TrackingKey,
+    Actor, Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId,
+    StockLevel, Timestamp, TrackingId, TrackingKey,
 };
 use crate::ports::{
-    Announcement, Answer, AuditEntry, Backlog, Carried, DeadLetter, DueId, Expired, KeptLetter,
-    Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct, NewSale,
-    OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, AuditQuery, Backlog, Carried, DeadLetter, DueId, Expired,
+    KeptLetter, Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct,
+    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
 };
 
 /// The ledger in PostgreSQL.
@@ -128,11 +128,11 @@ impl Ledger for PostgresLedger {
     async fn replay_letter(
         &self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
     ) -> Result<LetterMoved, LedgerError> {
-        let (pool, who) = (self.pool.clone(), who.to_owned());
+        let (pool, by) = (self.pool.clone(), by.clone());
         to_its_end(
-            async move { transaction!(pool, |session| letters::replay(session, letter, &who)) },
+            async move { transaction!(pool, |session| letters::replay(session, letter, &by)) },
         )
         .await
     }
@@ -140,18 +140,18 @@ impl Ledger for PostgresLedger {
     async fn discard_letter(
         &self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
     ) -> Result<LetterMoved, LedgerError> {
-        let (pool, who) = (self.pool.clone(), who.to_owned());
+        let (pool, by) = (self.pool.clone(), by.clone());
         to_its_end(
-            async move { transaction!(pool, |session| letters::discard(session, letter, &who)) },
+            async move { transaction!(pool, |session| letters::discard(session, letter, &by)) },
         )
         .await
     }
 
-    async fn audit_log(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, LedgerError> {
+    async fn audit_log(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, LedgerError> {
         let session = self.pool.get().await?;
-        Ok(letters::audit_log(&session, after, limit).await?)
+        Ok(audit_log::read(&session, query).await?)
     }
 
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
@@ -201,20 +201,25 @@ impl Ledger for PostgresLedger {
     async fn create_product(
         &self,
         new: &NewProduct,
+        by: &Actor,
     ) -> Result<(Product, Announcement), LedgerError> {
-        let (pool, new) = (self.pool.clone(), new.clone());
-        to_its_end(async move { transaction!(pool, |session| catalogue::create(session, &new)) })
-            .await
+        let (pool, new, by) = (self.pool.clone(), new.clone(), by.clone());
+        to_its_end(
+            async move { transaction!(pool, |session| catalogue::create(session, &new, &by)) },
+        )
+        .await
     }
 
     async fn change_product(
         &self,
         product: &ProductRef,
         change: &ProductChange,
+        by: &Actor,
     ) -> Result<(Product, Announcement), LedgerError> {
-        let (pool, product, change) = (self.pool.clone(), product.clone(), change.clone());
+        let (pool, by) = (self.pool.clone(), by.clone());
+        let (product, change) = (product.clone(), change.clone());
         to_its_end(async move {
-            transaction!(pool, |session| catalogue::change(session, &product, &change))
+            transaction!(pool, |session| catalogue::change(session, &product, &change, &by))
         })
         .await
     }
@@ -223,33 +228,46 @@ impl Ledger for PostgresLedger {
         &self,
         product: &ProductRef,
         delta: i64,
-        who: &str,
+        by: &Actor,
     ) -> Result<Announcement, LedgerError> {
-        let (pool, product, who) = (self.pool.clone(), product.clone(), who.to_owned());
+        let (pool, product, by) = (self.pool.clone(), product.clone(), by.clone());
         to_its_end(async move {
-            transaction!(pool, |session| catalogue::restock(session, &product, delta, &who))
+            transaction!(pool, |session| catalogue::restock(session, &product, delta, &by))
         })
         .await
     }
 
-    async fn create_sale(&self, new: &NewSale) -> Result<(Sale, Announcement), LedgerError> {
-        let (pool, new) = (self.pool.clone(), new.clone());
-        to_its_end(async move { transaction!(pool, |session| sales::create(session, &new)) }).await
+    async fn create_sale(
+        &self,
+        new: &NewSale,
+        by: &Actor,
+    ) -> Result<(Sale, Announcement), LedgerError> {
+        let (pool, new, by) = (self.pool.clone(), new.clone(), by.clone());
+        to_its_end(async move { transaction!(pool, |session| sales::create(session, &new, &by)) })
+            .await
     }
 
     async fn change_sale(
         &self,
         id: SaleId,
         change: &SaleChange,
+        by: &Actor,
     ) -> Result<(Sale, Announcement), LedgerError> {
-        let (pool, change) = (self.pool.clone(), change.clone());
-        to_its_end(async move { transaction!(pool, |session| sales::change(session, id, &change)) })
-            .await
+        let (pool, change, by) = (self.pool.clone(), change.clone(), by.clone());
+        to_its_end(
+            async move { transaction!(pool, |session| sales::change(session, id, &change, &by)) },
+        )
+        .await
     }
 
-    async fn cancel_sale(&self, id: SaleId) -> Result<(Sale, Option<Announcement>), LedgerError> {
-        let pool = self.pool.clone();
-        to_its_end(async move { transaction!(pool, |session| sales::cancel(session, id)) }).await
+    async fn cancel_sale(
+        &self,
+        id: SaleId,
+        by: &Actor,
+    ) -> Result<(Sale, Option<Announcement>), LedgerError> {
+        let (pool, by) = (self.pool.clone(), by.clone());
+        to_its_end(async move { transaction!(pool, |session| sales::cancel(session, id, &by)) })
+            .await
     }
 
     async fn sales(&self, query: &SaleQuery) -> Result<(Timestamp, Vec<Sale>), LedgerError> {

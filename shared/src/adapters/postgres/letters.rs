@@ -1,4 +1,4 @@
-//! What operators see of dead letters and do with them, and the log of what they did.
+//! What operators see of dead letters and do with them.
 //!
 //! A letter is open until its order leaves `PARKED`, in the transaction in which it does, or until it
 //! is discarded.
@@ -15,11 +15,11 @@ use uuid::Uuid;
 use super::errors::Fault;
 use super::session::Session;
 use super::statement::{bind, command, query};
-use super::{advance, reads, rows};
-use crate::domain::{Act, Command, Order, Refusal, Status, TrackingId};
+use super::{advance, audit_log, reads, rows};
+use crate::domain::{Act, Actor, Command, Order, Refusal, Status, TrackingId};
 use crate::ports::{
-    Announcement, AuditEntry, DeadLetter, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterAct,
-    LetterId, LetterMoved, LetterQuery, LetterRef, LettersWaiting,
+    Announcement, DeadLetter, Deed, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterId,
+    LetterMoved, LetterQuery, LetterRef, LettersWaiting,
 };
 
 /// The columns of a letter but its body, in the order of [`LetterSql`].
@@ -155,7 +155,7 @@ pub(super) async fn waiting(session: &Session) -> Result<LettersWaiting, Fault> 
 pub(super) async fn replay(
     session: &Session,
     letter: LetterRef,
-    who: &str,
+    by: &Actor,
 ) -> Result<LetterMoved, Fault> {
     let found = one(session, letter).await?;
     if !found.is_to_be_replayed()? {
@@ -166,7 +166,7 @@ pub(super) async fn replay(
     if session.execute(command(sql, (bind::<BigInt, _>(found.id.0),))).await? == 0 {
         return Err(Fault::Again("the letter was closed meanwhile".into()));
     }
-    log(session, LetterAct::Replay, &found, who).await?;
+    audit_log::note(session, by, &Deed::letter_replayed(&found)).await?;
     let letter = one(session, LetterRef::Id(found.id)).await?;
     Ok(LetterMoved { letter, changed: true, announcement: None })
 }
@@ -175,7 +175,7 @@ pub(super) async fn replay(
 pub(super) async fn discard(
     session: &Session,
     letter: LetterRef,
-    who: &str,
+    by: &Actor,
 ) -> Result<LetterMoved, Fault> {
     let found = one(session, letter).await?;
     let order = found.order.as_ref().map(|order| order.id);
@@ -193,13 +193,13 @@ pub(super) async fn discard(
     if session.execute(command(sql, binds)).await? == 0 {
         return Err(Fault::Again("the letter was closed meanwhile".into()));
     }
-    log(session, LetterAct::Discard, &found, who).await?;
+    audit_log::note(session, by, &Deed::letter_discarded(&found)).await?;
     let letter = one(session, LetterRef::Id(found.id)).await?;
     Ok(LetterMoved { letter, changed, announcement })
 }
 
 async fn discard_order(session: &Session, id: TrackingId) -> Result<Option<Announcement>, Fault> {
-    let command = Command { id, user: None, act: Act::Discard };
+    let command = Command { id, user: None, act: Act::Discard, by: None };
     let carried = advance::advance(session, &[command]).await?;
     match carried.results.into_iter().next() {
         Some(Err(Refusal::Invalid { from, .. })) => Err(LedgerError::LetterDecided(from).into()),
@@ -216,49 +216,4 @@ pub(super) async fn close(session: &Session, orders: Vec<Uuid>) -> Result<(), Fa
     let sql = "update dead_letters set closed_at = clock_timestamp()
                where order_id = any(?) and closed_at is null";
     session.execute(command(sql, (bind::<Array<SqlUuid>, _>(orders),))).await.map(drop)
-}
-
-async fn log(
-    session: &Session,
-    act: LetterAct,
-    letter: &KeptLetter,
-    who: &str,
-) -> Result<(), Fault> {
-    let (subject, details) = act.entry(letter);
-    let sql = "insert into audit_log (actor, action, subject, details) values (?, ?, ?, ?::jsonb)";
-    let binds = (
-        bind::<Text, _>(who),
-        bind::<Text, _>(act.as_str()),
-        bind::<Text, _>(subject),
-        bind::<Text, _>(details.to_string()),
-    );
-    session.execute(command(sql, binds)).await.map(drop)
-}
-
-type EntryRow = (i64, PgTimestamp, String, String, String, String);
-
-/// Reads the log, oldest first.
-pub(super) async fn audit_log(
-    session: &Session,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<AuditEntry>, Fault> {
-    let sql = "select id, at, actor, action, subject, details::text from audit_log
-               where id > ? order by id limit ?";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let read = query::<(BigInt, Timestamptz, Text, Text, Text, Text), _>(
-        sql,
-        (bind::<BigInt, _>(after), bind::<BigInt, _>(limit)),
-    );
-    let found: Vec<EntryRow> = session.rows(read).await?;
-    let entry = |(id, at, actor, action, subject, details): EntryRow| AuditEntry {
-        id,
-        at: rows::from_pg(at),
-        actor,
-        action,
-        subject,
-        // It was JSON when it was stored.
-        details: serde_json::from_str(&details).unwrap_or_default(),
-    };
-    Ok(found.into_iter().map(entry).collect())
 }

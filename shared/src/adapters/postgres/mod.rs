@@ -8,6 +8,7 @@
 //! | `advance` | what happens to orders afterwards |
 //! | `reads`, `audit` | reading |
 //! | `catalogue`, `sales`, `outbox`, `dead_letters`, `letters` | the rest of the port |
+//! | `identities` | accounts, sessions, keys, the audit log's lines |
 //! | `migrate` | the tables |
 //! | `realign` | after the database was restored to an earlier point |
 //!
@@ -16,10 +17,12 @@
 
 mod advance;
 mod audit;
+mod audit_log;
 mod catalogue;
 mod connect;
 mod dead_letters;
 mod errors;
+mod identities;
 mod ledger;
 mod letters;
 mod listen;

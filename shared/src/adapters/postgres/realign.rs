@@ -17,14 +17,15 @@ use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::audit_log;
 use super::errors::Fault;
 use super::ledger::{PostgresLedger, to_its_end};
 use super::session::Session;
 use super::statement::{bind, command, query};
 use super::transaction::transaction;
 use super::write::{self, Owed};
-use crate::domain::{Notice, NoticeEvent, ProductId, SaleId};
-use crate::ports::LedgerError;
+use crate::domain::{Actor, Notice, NoticeEvent, ProductId, SaleId};
+use crate::ports::{Deed, LedgerError};
 
 /// Notices in one outbox row.
 const NOTICES_MAX: usize = 1_000;
@@ -69,17 +70,17 @@ impl PostgresLedger {
     pub async fn realign(
         &self,
         seen: &BTreeMap<ProductId, i64>,
-        who: &str,
+        by: &Actor,
     ) -> Result<Realigned, LedgerError> {
-        let (pool, seen, who) = (self.pool.clone(), seen.clone(), who.to_owned());
-        to_its_end(async move { transaction!(pool, |session| realign(session, &seen, &who)) }).await
+        let (pool, seen, by) = (self.pool.clone(), seen.clone(), by.clone());
+        to_its_end(async move { transaction!(pool, |session| realign(session, &seen, &by)) }).await
     }
 }
 
 async fn realign(
     session: &Session,
     seen: &BTreeMap<ProductId, i64>,
-    who: &str,
+    by: &Actor,
 ) -> Result<Realigned, Fault> {
     session.allow(Duration::from_secs(60)).await?;
     let sql = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
@@ -89,7 +90,9 @@ async fn realign(
     let next_id = skip_numbers(session, now / 1_000).await?;
     let catalogue = raise_catalogue(session, now).await?;
     let realigned = Realigned { products, catalogue, orders, next_id };
-    log(session, &realigned, who).await?;
+    let raised = serde_json::json!(realigned.catalogue);
+    let deed = Deed::realigned(realigned.products.len(), realigned.orders, &raised);
+    audit_log::note(session, by, &deed).await?;
     for part in news(session, &realigned.products).await?.chunks(NOTICES_MAX) {
         write::owe(session, &Owed { notices: part, ..Owed::default() }).await?;
     }
@@ -153,17 +156,6 @@ async fn raise_catalogue(session: &Session, now: i64) -> Result<Raised, Fault> {
     let raise = "update settings set value = ? where name = 'catalogue_version'";
     session.execute(command(raise, (bind::<Text, _>(to.to_string()),))).await?;
     Ok(Raised { from, to })
-}
-
-async fn log(session: &Session, realigned: &Realigned, who: &str) -> Result<(), Fault> {
-    let Realigned { products, catalogue, orders, .. } = realigned;
-    let products = products.len();
-    let details =
-        serde_json::json!({ "products": products, "orders": orders, "catalogue": catalogue });
-    let sql = "insert into audit_log (actor, action, subject, details)
-               values (?, 'ledger.realign', 'ledger', ?::jsonb)";
-    let binds = (bind::<Text, _>(who), bind::<Text, _>(details.to_string()));
-    session.execute(command(sql, binds)).await.map(drop)
 }
 
 /// Listeners look again at every product and at every sale that is not over.

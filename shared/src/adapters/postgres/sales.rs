@@ -12,13 +12,14 @@ use super::errors::Fault;
 use super::rows::{self, SaleSql, sale_columns};
 use super::session::Session;
 use super::statement::{bind, command, query};
-use super::{reads, view};
-use crate::domain::{Money, Notice, NoticeEvent, Phase, ProductId, Sale, SaleId, Timestamp};
-use crate::ports::{Announcement, LedgerError, NewSale, SaleChange, SaleQuery};
+use super::{audit_log, reads, view};
+use crate::domain::{Actor, Money, Notice, NoticeEvent, Phase, ProductId, Sale, SaleId, Timestamp};
+use crate::ports::{Announcement, Deed, LedgerError, NewSale, SaleChange, SaleQuery};
 
 pub(super) async fn create(
     session: &Session,
     new: &NewSale,
+    by: &Actor,
 ) -> Result<(Sale, Announcement), Fault> {
     let product_id = find(session, &new.product).await?;
     view::lock(session, vec![product_id.0]).await?;
@@ -52,6 +53,7 @@ pub(super) async fn create(
         bind::<Nullable<BigInt>, _>(sale.quantity),
     );
     sale.id = SaleId(session.row(query::<BigInt, _>(sql, binds)).await?);
+    audit_log::note(session, by, &Deed::sale_planned(&sale)).await?;
     let announcement = written(session, &sale, NoticeEvent::SaleCreated).await?;
     Ok((sale, announcement))
 }
@@ -60,6 +62,7 @@ pub(super) async fn change(
     session: &Session,
     id: SaleId,
     change: &SaleChange,
+    by: &Actor,
 ) -> Result<(Sale, Announcement), Fault> {
     let old = lock(session, id).await?;
     let now = reads::clock(session).await?;
@@ -88,6 +91,7 @@ pub(super) async fn change(
         bind::<BigInt, _>(id.0),
     );
     session.execute(command(sql, binds)).await?;
+    audit_log::note(session, by, &Deed::sale_changed(&sale)).await?;
     let announcement = written(session, &sale, NoticeEvent::SaleChanged).await?;
     Ok((sale, announcement))
 }
@@ -95,6 +99,7 @@ pub(super) async fn change(
 pub(super) async fn cancel(
     session: &Session,
     id: SaleId,
+    by: &Actor,
 ) -> Result<(Sale, Option<Announcement>), Fault> {
     let old = lock(session, id).await?;
     if old.cancelled {
@@ -107,6 +112,7 @@ pub(super) async fn cancel(
     let sql = "update sales set cancelled_at = clock_timestamp() where id = ?";
     session.execute(command(sql, (bind::<BigInt, _>(id.0),))).await?;
     let sale = Sale { cancelled: true, ..old };
+    audit_log::note(session, by, &Deed::sale_called_off(&sale)).await?;
     let announcement = written(session, &sale, NoticeEvent::SaleCancelled).await?;
     Ok((sale, Some(announcement)))
 }

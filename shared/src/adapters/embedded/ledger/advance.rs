@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::state::State;
 use crate::domain::{Act, Command, Order, Purchase, Timestamp, View, advance as decide_on};
-use crate::ports::{Announcement, Carried, Expired, OrderChange, OrderQuery};
+use crate::ports::{Announcement, Carried, Deed, Expired, OrderChange, OrderQuery};
 
 impl State {
     pub(super) fn advance(&mut self, commands: &[Command], now: Timestamp) -> Carried {
@@ -13,6 +13,9 @@ impl State {
             self.store(&step.order);
         }
         self.move_units(&advance.changes);
+        for (order, by) in advance.to_note(commands) {
+            self.note(now, by, Deed::order_moved(order));
+        }
         let announcement = (!advance.steps.is_empty()).then(|| {
             self.owe(Announcement {
                 at: now,
@@ -42,8 +45,9 @@ impl State {
 
     pub(super) fn expire(&mut self, limit: usize, now: Timestamp) -> Expired {
         let due = self.deadlines.iter().take_while(|(at, _)| *at <= now).take(limit);
-        let commands: Vec<_> =
-            due.map(|(_, id)| Command { id: *id, user: None, act: Act::Expire }).collect();
+        let commands: Vec<_> = due
+            .map(|(_, id)| Command { id: *id, user: None, act: Act::Expire, by: None })
+            .collect();
         let count = commands.len();
         let wait = |at: Timestamp| u64::try_from(at.millis() - now.millis()).unwrap_or(0);
         let next_in = self.deadlines.iter().nth(count).map(|(at, _)| wait(*at));

@@ -1,9 +1,9 @@
 //! Dead letters, and what operators do with them.
 
 use super::state::State;
-use crate::domain::{Act, Command, Refusal, Status, Timestamp, TrackingId};
+use crate::domain::{Act, Actor, Command, Refusal, Status, Timestamp, TrackingId};
 use crate::ports::{
-    AuditEntry, DeadLetter, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterAct, LetterId,
+    AuditEntry, AuditQuery, DeadLetter, Deed, KeptLetter, LISTED_BYTES_MAX, LedgerError, LetterId,
     LetterMoved, LetterQuery, LetterRef, LettersWaiting,
 };
 
@@ -97,7 +97,7 @@ impl State {
     pub(super) fn replay_letter(
         &mut self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<LetterMoved, LedgerError> {
         let found = self.letter(letter).ok_or(LedgerError::LetterNotFound)?;
@@ -106,7 +106,7 @@ impl State {
         }
         let replayed = self.letters.iter_mut().filter(|kept| kept.id == found.id);
         replayed.for_each(|kept| kept.replayed_at = Some(now));
-        self.log(LetterAct::Replay, &found, who, now);
+        self.note(now, by, Deed::letter_replayed(&found));
         let letter = KeptLetter { replayed_at: Some(now), ..found };
         Ok(LetterMoved { letter, changed: true, announcement: None })
     }
@@ -114,13 +114,13 @@ impl State {
     pub(super) fn discard_letter(
         &mut self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<LetterMoved, LedgerError> {
         let found = self.letter(letter).ok_or(LedgerError::LetterNotFound)?;
         let (mut changed, mut announcement) = (found.is_open(), None);
         if let Some(order) = &found.order {
-            let command = Command { id: order.id, user: None, act: Act::Discard };
+            let command = Command { id: order.id, user: None, act: Act::Discard, by: None };
             let carried = self.advance(&[command], now);
             match carried.results.into_iter().next() {
                 Some(Err(Refusal::Invalid { from, .. })) => {
@@ -137,19 +137,30 @@ impl State {
         }
         let theirs = self.letters.iter_mut().filter(|kept| kept.id == found.id);
         theirs.for_each(|kept| kept.closed_at = Some(now));
-        self.log(LetterAct::Discard, &found, who, now);
+        self.note(now, by, Deed::letter_discarded(&found));
         let letter = self.letter(LetterRef::Id(found.id)).unwrap_or(found);
         Ok(LetterMoved { letter, changed, announcement })
     }
 
-    fn log(&mut self, act: LetterAct, letter: &KeptLetter, who: &str, at: Timestamp) {
-        let (subject, details) = act.entry(letter);
+    /// Adds an entry to the audit log.
+    pub(super) fn note(&mut self, at: Timestamp, by: &Actor, deed: Deed) {
         let id = self.log.last().map_or(0, |entry| entry.id) + 1;
-        let (actor, action) = (who.to_owned(), act.as_str().to_owned());
-        self.log.push(AuditEntry { id, at, actor, action, subject, details });
+        let Actor { name: actor, origin } = by.clone();
+        let Deed { action, subject, details } = deed;
+        let action = action.to_owned();
+        self.log.push(AuditEntry { id, at, actor, origin, action, subject, details });
     }
 
-    pub(super) fn audit_log(&self, after: i64, limit: usize) -> Vec<AuditEntry> {
-        self.log.iter().filter(|entry| entry.id > after).take(limit).cloned().collect()
+    pub(super) fn audit_log(&self, asked: &AuditQuery) -> Vec<AuditEntry> {
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
+        let wanted = |entry: &&AuditEntry| {
+            entry.id > asked.after
+                && is(&asked.actor, &entry.actor)
+                && is(&asked.action, &entry.action)
+                && is(&asked.subject, &entry.subject)
+        };
+        self.log.iter().filter(wanted).take(asked.limit).cloned().collect()
     }
 }

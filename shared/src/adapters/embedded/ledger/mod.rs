@@ -8,6 +8,7 @@ mod advance;
 mod audit;
 mod catalogue;
 mod contents;
+mod identities;
 mod letters;
 mod outbox;
 mod sales;
@@ -25,14 +26,15 @@ use state::State;
 pub use tamper::Tamper;
 
 use crate::domain::{
-    Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId, StockLevel,
-    Timestamp, TrackingId, TrackingKey,
+    Actor, Catalogue, Command, Order, Product, ProductId, ProductRef, Purchase, Sale, SaleId,
+    StockLevel, Timestamp, TrackingId, TrackingKey,
 };
 use crate::planted::planted;
 use crate::ports::{
-    Announcement, Answer, AuditEntry, Backlog, Carried, Clock, DeadLetter, DueId, Expired,
-    KeptLetter, Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef, NewProduct,
-    NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery, UserKey,
+    Announcement, Answer, AuditEntry, AuditQuery, Backlog, Carried, Clock, DeadLetter, Deed, DueId,
+    Expired, KeptLetter, Ledger, LedgerAudit, LedgerError, LetterMoved, LetterQuery, LetterRef,
+    NewProduct, NewSale, OrderQuery, ProductChange, Pulse, Recorded, SaleChange, SaleQuery,
+    UserKey,
 };
 
 /// A ledger in memory.
@@ -133,21 +135,21 @@ impl Ledger for EmbeddedLedger {
     async fn replay_letter(
         &self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
     ) -> Result<LetterMoved, LedgerError> {
-        self.state().replay_letter(letter, who, self.clock.now())
+        self.state().replay_letter(letter, by, self.clock.now())
     }
 
     async fn discard_letter(
         &self,
         letter: LetterRef,
-        who: &str,
+        by: &Actor,
     ) -> Result<LetterMoved, LedgerError> {
-        self.state().discard_letter(letter, who, self.clock.now())
+        self.state().discard_letter(letter, by, self.clock.now())
     }
 
-    async fn audit_log(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, LedgerError> {
-        Ok(self.state().audit_log(after, limit))
+    async fn audit_log(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, LedgerError> {
+        Ok(self.state().audit_log(query))
     }
 
     async fn orders(&self, ids: &[TrackingId]) -> Result<Vec<Order>, LedgerError> {
@@ -196,41 +198,73 @@ impl Ledger for EmbeddedLedger {
     async fn create_product(
         &self,
         new: &NewProduct,
+        by: &Actor,
     ) -> Result<(Product, Announcement), LedgerError> {
-        self.state().create(new, self.clock.now())
+        let (mut state, now) = (self.state(), self.clock.now());
+        let (product, announcement) = state.create(new, now)?;
+        state.note(now, by, Deed::product_created(&product, new.total));
+        Ok((product, announcement))
     }
 
     async fn change_product(
         &self,
         product: &ProductRef,
         change: &ProductChange,
+        by: &Actor,
     ) -> Result<(Product, Announcement), LedgerError> {
-        self.state().change(product, change, self.clock.now())
+        let (mut state, now) = (self.state(), self.clock.now());
+        let (product, announcement) = state.change(product, change, now)?;
+        state.note(now, by, Deed::product_changed(&product));
+        Ok((product, announcement))
     }
 
     async fn restock(
         &self,
         product: &ProductRef,
         delta: i64,
-        _who: &str,
+        by: &Actor,
     ) -> Result<Announcement, LedgerError> {
-        self.state().restock(product, delta, self.clock.now())
+        let (mut state, now) = (self.state(), self.clock.now());
+        let id = state.find(product)?;
+        let announcement = state.restock(product, delta, now)?;
+        state.note(now, by, Deed::stock_moved(id, delta));
+        Ok(announcement)
     }
 
-    async fn create_sale(&self, new: &NewSale) -> Result<(Sale, Announcement), LedgerError> {
-        self.state().create_sale(new, self.clock.now())
+    async fn create_sale(
+        &self,
+        new: &NewSale,
+        by: &Actor,
+    ) -> Result<(Sale, Announcement), LedgerError> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        let (sale, announcement) = state.create_sale(new, now)?;
+        state.note(now, by, Deed::sale_planned(&sale));
+        Ok((sale, announcement))
     }
 
     async fn change_sale(
         &self,
         id: SaleId,
         change: &SaleChange,
+        by: &Actor,
     ) -> Result<(Sale, Announcement), LedgerError> {
-        self.state().change_sale(id, change, self.clock.now())
+        let (mut state, now) = (self.state(), self.clock.now());
+        let (sale, announcement) = state.change_sale(id, change, now)?;
+        state.note(now, by, Deed::sale_changed(&sale));
+        Ok((sale, announcement))
     }
 
-    async fn cancel_sale(&self, id: SaleId) -> Result<(Sale, Option<Announcement>), LedgerError> {
-        self.state().cancel_sale(id, self.clock.now())
+    async fn cancel_sale(
+        &self,
+        id: SaleId,
+        by: &Actor,
+    ) -> Result<(Sale, Option<Announcement>), LedgerError> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        let (sale, announcement) = state.cancel_sale(id, now)?;
+        if announcement.is_some() {
+            state.note(now, by, Deed::sale_called_off(&sale));
+        }
+        Ok((sale, announcement))
     }
 
     async fn sales(&self, query: &SaleQuery) -> Result<(Timestamp, Vec<Sale>), LedgerError> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::identities::Known;
 use crate::domain::changes::BuyerKey;
 use crate::domain::decide::KeyOwner;
 use crate::domain::stock::SaleLeft;
@@ -49,6 +50,8 @@ pub(super) struct State {
     pub(super) attempts: HashMap<TrackingId, u32>,
     /// Dead letters, by number.
     pub(super) letters: Vec<KeptLetter>,
+    /// Accounts, sessions and keys.
+    pub(super) known: Known,
     /// What operators did.
     pub(super) log: Vec<AuditEntry>,
     pub(super) dues: BTreeMap<DueId, Due>,

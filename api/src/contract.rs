@@ -1,0 +1,68 @@
+//! What is true of every operation of the OpenAPI document, written into it from the tables in code: who
+//! may use it, and the problems that the edge answers with.
+
+use shared::domain::Reason;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, PathItem, Ref, SecurityRequirement};
+
+use crate::identity::{Rule, rule_of};
+use crate::problem::{Kind, kind};
+use crate::table::operations;
+
+/// The names of the ways to say who one is.
+const SCHEMES: [&str; 2] = ["accessToken", "apiKey"];
+
+/// Completes the document that the routes have written.
+pub fn complete(openapi: &mut OpenApi) {
+    for (template, item) in &mut openapi.paths.paths {
+        let rules: Vec<_> = operations(item)
+            .map(|(method, _)| (method.clone(), rule_of(&method, template)))
+            .collect();
+        for (method, rule) in rules {
+            if let Some(operation) = operation(item, method.as_str()) {
+                protect(operation, rule);
+            }
+        }
+    }
+    openapi.extensions = Some(problem_codes());
+}
+
+fn protect(operation: &mut Operation, rule: Rule) {
+    let scope = match rule {
+        Rule::Anyone | Rule::Nobody => return,
+        Rule::Buyers(scope) | Rule::Operators(scope) => scope,
+    };
+    // OpenAPI 3.1 lets any scheme list what it takes (section 4.8.30).
+    let ways = SCHEMES.map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()]));
+    operation.security = Some(ways.to_vec());
+    for (status, name) in [("401", "Unauthenticated"), ("403", "Forbidden")] {
+        let answer = Ref::from_response_name(name).into();
+        operation.responses.responses.entry(status.to_owned()).or_insert(answer);
+    }
+}
+
+fn operation<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operation> {
+    match method {
+        "GET" => item.get.as_mut(),
+        "POST" => item.post.as_mut(),
+        "PUT" => item.put.as_mut(),
+        "PATCH" => item.patch.as_mut(),
+        "DELETE" => item.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// All codes with status and title, for the page and for clients that generate their own list.
+fn problem_codes() -> Extensions {
+    let reasons = Reason::ALL.iter().map(|&reason| Kind::of_reason(reason));
+    let codes: Vec<_> = reasons
+        .chain(kind::ALL.iter().copied())
+        .map(|kind| {
+            serde_json::json!({
+                "code": kind.code, "status": kind.status.as_u16(), "title": kind.title,
+            })
+        })
+        .collect();
+    Extensions::builder().add("x-problem-codes", codes).build()
+}

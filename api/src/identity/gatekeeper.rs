@@ -1,0 +1,147 @@
+//! Credentials in, a caller out, before anything else of a request is read.
+//!
+//! Missing and wrong credentials are both 401 with `WWW-Authenticate` (RFC 9110, section 15.5.2: the
+//! request lacks valid credentials); 403 is for valid ones that do not suffice.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use sha2::{Digest, Sha256};
+use shared::config::{AuthMode, Config};
+use shared::domain::{Role, Scope};
+use shared::ports::{SecretHash, ServiceKey};
+
+use super::admin::AdminKey;
+use super::caller::{Access, Caller};
+use super::keys::TokenKeys;
+use super::rules::Rule;
+use super::tokens::{Expected, verify};
+use crate::problem::{Problem, kind};
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Decides who comes in.
+pub struct Gatekeeper {
+    /// What tokens are signed and checked with.
+    pub tokens: TokenKeys,
+    /// Who says who they are is believed.
+    open: bool,
+    expected: Expected,
+    admin: AdminKey,
+    /// Keys of other programs, by hash.
+    services: RwLock<HashMap<SecretHash, Service>>,
+}
+
+struct Service {
+    name: Arc<str>,
+    scopes: Arc<[Scope]>,
+}
+
+impl Gatekeeper {
+    /// A gatekeeper who knows the configured key only, until it is told others.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            tokens: TokenKeys::default(),
+            open: config.auth.mode == AuthMode::Open,
+            expected: Expected::new(&config.auth),
+            admin: AdminKey::new(&config.admin),
+            services: RwLock::default(),
+        }
+    }
+
+    /// Lets a request to a route with this rule in, or says why not.
+    pub fn admit(
+        &self,
+        rule: Rule,
+        headers: &HeaderMap,
+        origin: IpAddr,
+    ) -> Result<Access, Problem> {
+        let caller = self.caller(headers)?;
+        self.check(rule, &caller)?;
+        Ok(Access { caller, origin, open: self.open })
+    }
+
+    /// Takes the keys of other programs anew.
+    pub fn set_services(&self, keys: Vec<ServiceKey>) {
+        let valid = keys.into_iter().filter(|key| key.revoked_at.is_none());
+        let service = |key: ServiceKey| {
+            (key.hash, Service { name: key.name.into(), scopes: key.scopes.into() })
+        };
+        let by_hash = valid.map(service).collect();
+        *self.services.write().unwrap_or_else(PoisonError::into_inner) = by_hash;
+    }
+
+    /// Credentials that are there must be right, also where none are needed.
+    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        if let Some(key) = headers.get(X_API_KEY) {
+            return self.key(key.as_bytes());
+        }
+        match headers.get(header::AUTHORIZATION) {
+            None => Ok(Caller::Anyone),
+            Some(value) => self.token(value),
+        }
+    }
+
+    fn key(&self, given: &[u8]) -> Result<Caller, Problem> {
+        if self.admin.is(given) {
+            return Ok(Caller::Admin);
+        }
+        // By hash: how long it takes to find says nothing of the key.
+        let hash: SecretHash = Sha256::digest(given).into();
+        let services = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        let found = services.get(&hash).map(|service| Caller::Service {
+            name: Arc::clone(&service.name),
+            scopes: Arc::clone(&service.scopes),
+        });
+        found.ok_or_else(|| unauthenticated("This API key is not known.", false))
+    }
+
+    fn token(&self, value: &HeaderValue) -> Result<Caller, Problem> {
+        let bearer = value.to_str().ok().and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        });
+        let token = bearer.ok_or_else(|| {
+            unauthenticated("Authorization must be `Bearer` and an access token.", false)
+        })?;
+        let ring = self.tokens.ring();
+        verify(token, &self.expected, |kid| ring.verifier(kid))
+            .map(|(user_id, role)| Caller::Person { user_id, role })
+            .map_err(|error| unauthenticated(error.as_str(), true))
+    }
+
+    fn check(&self, rule: Rule, caller: &Caller) -> Result<(), Problem> {
+        let allowed = match (rule, caller) {
+            (Rule::Nobody, _) => false,
+            (Rule::Anyone, _) | (_, Caller::Admin) | (Rule::Buyers(_), Caller::Person { .. }) => {
+                true
+            }
+            (Rule::Buyers(_), Caller::Anyone) if self.open => true,
+            (Rule::Buyers(_), Caller::Anyone) => {
+                return Err(unauthenticated("Log in first, and send the access token.", false));
+            }
+            (Rule::Operators(_), Caller::Anyone) => {
+                let detail = "Operators send X-Api-Key, or an access token as Authorization.";
+                return Err(unauthenticated(detail, false));
+            }
+            (Rule::Operators(_), Caller::Person { role, .. }) => *role == Role::Operator,
+            (Rule::Buyers(scope) | Rule::Operators(scope), Caller::Service { scopes, .. }) => {
+                scopes.contains(&scope)
+            }
+        };
+        if allowed { Ok(()) } else { Err(Problem::plain(kind::FORBIDDEN)) }
+    }
+}
+
+/// 401 with the schemes that would do (RFC 9110, section 11.6.1; RFC 6750, section 3).
+fn unauthenticated(detail: &'static str, invalid_token: bool) -> Problem {
+    let schemes = if invalid_token {
+        r#"Bearer realm="doorbuster", error="invalid_token", ApiKey realm="doorbuster""#
+    } else {
+        r#"Bearer realm="doorbuster", ApiKey realm="doorbuster""#
+    };
+    Problem::new(kind::UNAUTHENTICATED, detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(schemes))
+}
