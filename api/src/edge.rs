@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tower::Service;
@@ -17,6 +17,7 @@ use tracing::{debug, error};
 
 use crate::client_addr::TrustedProxies;
 use crate::identity::Gatekeeper;
+use crate::limits::Limits;
 use crate::problem::{Kind, Problem, kind};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::table::{Route, RouteTable};
@@ -32,6 +33,10 @@ pub struct Edge {
     pub gatekeeper: Arc<Gatekeeper>,
     /// Whose word on a client's address counts.
     pub proxies: TrustedProxies,
+    /// How often an address may ask.
+    pub limits: Arc<Limits>,
+    /// Clients speak TLS with us.
+    pub secure: bool,
     /// A request that takes longer is answered 503.
     pub timeout: Duration,
 }
@@ -70,6 +75,7 @@ impl Edge {
         headers.insert(X_REQUEST_ID, id.into());
         // Stock and outcomes change by the millisecond: nobody may keep an answer.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        harden(headers, self.secure);
         route.meter.record(&method, response.status(), started.elapsed());
         response
     }
@@ -79,9 +85,23 @@ impl Edge {
     fn let_in(&self, request: &mut Request, route: &Route, peer: IpAddr) -> Result<(), Problem> {
         let Some(rule) = route.rule(request.method()) else { return Ok(()) };
         let origin = self.proxies.client(peer, request.headers());
+        self.limits.request(origin)?;
         let access = self.gatekeeper.admit(rule, request.headers(), origin)?;
         request.extensions_mut().insert(access);
         Ok(())
+    }
+}
+
+/// What keeps browsers from doing more with an answer than a client would (OWASP, REST Security Cheat
+/// Sheet). A page that needs more than nothing brings its own policy.
+fn harden(headers: &mut HeaderMap, secure: bool) {
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if secure {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
 }
 
@@ -112,7 +132,9 @@ mod tests {
     use axum::body::Body;
     use axum::routing::get;
     use http_body_util::BodyExt;
+    use shared::adapters::embedded::EmbeddedRates;
     use shared::config::{Config, DEFAULT_TOML};
+    use shared::pipeline::limits::Limiter;
 
     use super::*;
 
@@ -126,7 +148,12 @@ mod tests {
             routes,
             table: RouteTable::new([]),
             gatekeeper: Arc::new(Gatekeeper::new(&config)),
-            proxies: TrustedProxies(config.http.trusted_proxies),
+            proxies: TrustedProxies(config.http.trusted_proxies.clone()),
+            limits: Arc::new(Limits::new(
+                Limiter::start(Arc::new(EmbeddedRates::default())),
+                &config.limits,
+            )),
+            secure: false,
             timeout,
         };
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();

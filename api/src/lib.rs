@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`run()`] | the room over the ports, from the first connection to the last answer |
-//! | `server` | the accept loop and its bounds |
+//! | `server`, `tls`, `cors` | the accept loop and its bounds; certificates; pages of other origins |
 //! | `router` | every route on one screen |
 //! | `edge` | what surrounds every handler: request ID, time limit, problems, metrics |
 //! | `parse` | requests are checked at the door, once, with every fault listed |
@@ -18,6 +18,7 @@
 
 pub mod client_addr;
 pub mod contract;
+pub mod cors;
 pub mod edge;
 pub mod identity;
 pub mod levels;
@@ -36,6 +37,7 @@ pub mod server;
 pub mod state;
 pub mod table;
 mod throttle;
+pub mod tls;
 pub mod views;
 pub mod webhook;
 mod within;

@@ -1,80 +1,156 @@
-//! Purchases per user and second on this instance.
+//! How often may a client ask? Per address for all requests, per address and name for logging in; per user
+//! for buying, which `admit` counts.
 
-use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use shared::domain::UserId;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponseParts, ResponseParts};
+use metrics::counter;
+use shared::config;
+use shared::domain::{RatePolicy, UserId};
+use shared::pipeline::admit::Quota;
+use shared::pipeline::limits::Limiter;
+use shared::ports::RateAsk;
 
 use crate::problem::{Problem, kind};
 
-/// Users who have been quiet for long enough are forgotten this often.
-const FORGET_EVERY: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const REQUESTS: &str = "requests";
+const SIGN_INS: &str = "sign-ins";
 
-/// A rate limit per user, or none.
-pub struct UserLimits(Option<Limiter>);
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-struct Limiter {
-    /// Keyed by a hash with a secret seed: 16 bytes per user whatever their name, and nobody can
-    /// choose a name that shares another's limit.
-    cells: DefaultKeyedRateLimiter<u64>,
-    seed: RandomState,
-    clock: DefaultClock,
+/// The limits of addresses and names.
+pub struct Limits {
+    limiter: Limiter,
+    requests: Option<RatePolicy>,
+    sign_ins: Option<RatePolicy>,
 }
 
-impl UserLimits {
-    /// At most `per_second` purchases per user and second, as many at once; 0 turns it off.
-    pub fn new(per_second: u32) -> Self {
-        Self(NonZeroU32::new(per_second).map(|per_second| Limiter {
-            cells: RateLimiter::keyed(Quota::per_second(per_second)),
-            seed: RandomState::new(),
-            clock: DefaultClock::default(),
-        }))
+impl Limits {
+    /// The configured limits.
+    pub fn new(limiter: Limiter, config: &config::Limits) -> Self {
+        let policy = |count, window| Some(RatePolicy::per(NonZeroU32::new(count)?, window));
+        Self {
+            limiter,
+            requests: policy(config.per_ip_per_second, Duration::from_secs(1)),
+            sign_ins: policy(config.sign_ins_per_minute, MINUTE),
+        }
     }
 
-    /// Counts a purchase of `user`; the problem says when the next one may come.
-    pub fn check(&self, user: &UserId) -> Result<(), Problem> {
-        let Some(limiter) = &self.0 else { return Ok(()) };
-        limiter.cells.check_key(&limiter.seed.hash_one(user)).map_err(|not_until| {
-            let wait = not_until.wait_time_from(limiter.clock.now());
-            Problem::plain(kind::RATE_LIMITED).retry_after(wait.as_secs() + 1)
-        })
+    /// Counts a request of any kind; on this instance only, for nothing that is asked of others may wait
+    /// for every request.
+    pub fn request(&self, origin: IpAddr) -> Result<Option<Quota>, Problem> {
+        let Some(policy) = self.requests else { return Ok(None) };
+        let rated = self.limiter.take_here(&ask(REQUESTS, &network(origin), policy));
+        check(Quota { name: REQUESTS, rated }).map(Some)
     }
 
-    /// Forgets quiet users, for as long as the program runs: memory holds a second's worth of users.
-    pub async fn forget_quiet_users(&self) {
-        let Some(limiter) = &self.0 else { return };
-        let mut tick = tokio::time::interval(FORGET_EVERY);
-        loop {
-            tick.tick().await;
-            limiter.cells.retain_recent();
-            limiter.cells.shrink_to_fit();
+    /// Counts an attempt to register, log in or refresh, of an address and of a name where there is one:
+    /// neither many names from one place nor one name from many places can be tried for long.
+    pub async fn sign_in(&self, origin: IpAddr, user: Option<&UserId>) -> Result<(), Problem> {
+        let Some(policy) = self.sign_ins else { return Ok(()) };
+        let from = ask(SIGN_INS, &format!("from:{}", network(origin)), policy);
+        let name = user.map(|user| ask(SIGN_INS, &format!("user:{user}"), policy));
+        for ask in std::iter::once(from).chain(name) {
+            check(Quota { name: SIGN_INS, rated: self.limiter.take(ask).await })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whoever has one address of IPv6 has the 2^64 next to it too.
+fn network(origin: IpAddr) -> String {
+    match origin {
+        IpAddr::V4(_) => origin.to_string(),
+        IpAddr::V6(addr) => {
+            let [a, b, c, d, ..] = addr.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
         }
     }
 }
 
+fn ask(name: &str, whose: &str, policy: RatePolicy) -> RateAsk {
+    RateAsk { key: format!("{name}:{whose}"), policy }
+}
+
+fn check(quota: Quota) -> Result<Quota, Problem> {
+    if quota.rated.allowed {
+        return Ok(quota);
+    }
+    counter!("doorbuster_rate_limited_total", "limit" => quota.name).increment(1);
+    Err(Problem::limited(quota))
+}
+
+impl Problem {
+    /// 429, with when it makes sense to come again.
+    pub fn limited(quota: Quota) -> Self {
+        let wait = quota.rated.retry_after();
+        let detail = format!("Over the limit of {}.", quota.name);
+        let problem = Self::new(kind::RATE_LIMITED, detail).with("limit", quota.name);
+        problem.retry_after(seconds(wait)).with_headers(headers(&quota))
+    }
+}
+
+/// How a client stands with a limit, for the answer of a request that was let through.
+pub struct Stands(pub Option<Quota>);
+
+impl IntoResponseParts for Stands {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(
+        self,
+        mut response: ResponseParts,
+    ) -> Result<ResponseParts, Self::Error> {
+        if let Some(quota) = &self.0 {
+            response.headers_mut().extend(headers(quota));
+        }
+        Ok(response)
+    }
+}
+
+/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4).
+fn headers(quota: &Quota) -> HeaderMap {
+    let Quota { name, rated } = quota;
+    let (burst, window) = (rated.policy.burst, Duration::from_micros(rated.policy.window_us()));
+    let policy = format!("\"{name}\";q={burst};w={}", seconds(window));
+    let stands = format!("\"{name}\";r={};t={}", rated.remaining(), seconds(rated.reset()));
+    let value = |text| HeaderValue::try_from(text).ok();
+    let both = [(RATE_LIMIT_POLICY, value(policy)), (RATE_LIMIT, value(stands))];
+    both.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Whole seconds, rounded up, one at least.
+fn seconds(time: Duration) -> u64 {
+    (time.as_micros().div_ceil(1_000_000) as u64).max(1)
+}
+
 #[cfg(test)]
 mod tests {
+    use shared::domain::Rated;
+
     use super::*;
 
-    fn user(name: &str) -> UserId {
-        UserId::parse(name).unwrap()
+    fn quota(allowed: bool, ahead_ms: u64) -> Quota {
+        let policy = RatePolicy::per(NonZeroU32::new(5).unwrap(), Duration::from_secs(1));
+        Quota { name: "purchases", rated: Rated { policy, allowed, ahead_us: ahead_ms * 1_000 } }
     }
 
     #[test]
-    fn one_user_does_not_use_up_another_ones_limit() {
-        let limits = UserLimits::new(2);
-        assert!(limits.check(&user("a")).is_ok() && limits.check(&user("a")).is_ok());
-        let problem = limits.check(&user("a")).unwrap_err();
-        assert_eq!(problem.kind(), kind::RATE_LIMITED);
-        assert!(limits.check(&user("b")).is_ok());
+    fn the_headers_say_what_is_left_and_until_when() {
+        let headers = headers(&quota(true, 400));
+        assert_eq!(headers[RATE_LIMIT_POLICY], "\"purchases\";q=5;w=1");
+        assert_eq!(headers[RATE_LIMIT], "\"purchases\";r=3;t=1");
     }
 
     #[test]
-    fn zero_is_off() {
-        let limits = UserLimits::new(0);
-        assert!((0..1_000).all(|_| limits.check(&user("a")).is_ok()));
+    fn neighbours_in_ipv6_are_one() {
+        let of = |addr: &str| network(addr.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2::"));
+        assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

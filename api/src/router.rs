@@ -78,6 +78,8 @@ pub fn router(app: Shared) -> Edge {
         table: RouteTable::new(&openapi.paths.paths),
         gatekeeper: Arc::clone(&app.gatekeeper),
         proxies: TrustedProxies(app.http.trusted_proxies.clone()),
+        limits: Arc::clone(&app.limits),
+        secure: !app.http.tls_certificate.as_os_str().is_empty(),
         timeout: app.http.request_timeout,
         routes: routes.with_state(app),
     }

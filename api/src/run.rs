@@ -15,10 +15,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::cors::Front;
 use crate::identity::watch;
 use crate::router::router;
 use crate::server::serve;
 use crate::state::{App, Shared};
+use crate::tls::Identity;
 
 /// What is announced after the last answer gets this long; the outbox sweep finds the rest.
 const RELAY_PATIENCE: Duration = Duration::from_secs(2);
@@ -34,6 +36,8 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let identity = Identity::from_config(&config.http).map_err(io::Error::other)?;
+    let tls = identity.as_ref().map(Identity::acceptor).transpose().map_err(io::Error::other)?;
     let payer = Payer {
         gate: Arc::clone(&ports.gate),
         bus: Arc::clone(&ports.bus),
@@ -43,10 +47,14 @@ pub async fn run(
     };
     let (relay, relaying) = Relay::start(payer);
     let app = Arc::new(App::new(ports, config, metrics, relay, shutdown.clone()));
-    let background = background(&app, config);
+    let mut background = background(&app, config);
+    if let Some(identity) = identity {
+        background.spawn(async move { identity.follow().await });
+    }
     info!(addr = %listener.local_addr()?, "listening");
 
-    serve(listener, router(Arc::clone(&app)), &config.http, shutdown).await;
+    let front = Front::new(router(Arc::clone(&app)), &config.http.cors_origins);
+    serve(listener, front, tls, &config.http, shutdown).await;
 
     // The last handles on the lines go with the state; then the relay runs dry and ends.
     drop((background, app));
@@ -78,7 +86,5 @@ fn background(app: &Shared, config: &Config) -> JoinSet<()> {
         let App { sampler, ports, boards, clock, .. } = &*sampling;
         sampler.run(&*ports.queue, &boards.outcomes, &**clock).await;
     });
-    let limiting = Arc::clone(app);
-    tasks.spawn(async move { limiting.user_limits.forget_quiet_users().await });
     tasks
 }

@@ -16,23 +16,34 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::gauge;
 use shared::config::Http;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use crate::edge::Edge;
+use crate::cors::Front;
 
 /// Memory for the headers of one connection; more are answered 431. Bounds what 20,000 connections
 /// can cost.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// A client must have ended its TLS handshake within this time.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Pause after the system could not give us a connection, such as when it is out of files.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `edge` until `draining`; then open requests get `http.shutdown_timeout` to finish.
-pub async fn serve(listener: TcpListener, edge: Edge, http: &Http, draining: CancellationToken) {
-    let edge = Arc::new(edge);
+/// Serves `front` until `draining`; then open requests get `http.shutdown_timeout` to finish.
+pub async fn serve(
+    listener: TcpListener,
+    front: Front,
+    tls: Option<TlsAcceptor>,
+    http: &Http,
+    draining: CancellationToken,
+) {
+    let hall = Arc::new(Hall { front, tls, header_timeout: http.header_timeout });
     let permits = Arc::new(Semaphore::new(http.connections_max.get()));
     let open = TaskTracker::new();
     // Ends what is still open when the time for draining is up.
@@ -41,15 +52,14 @@ pub async fn serve(listener: TcpListener, edge: Edge, http: &Http, draining: Can
     while let Some((permit, accepted)) = next(&listener, &permits, &ends.draining).await {
         match accepted {
             Ok((stream, peer)) => {
-                let edge = Arc::clone(&edge);
-                let serving =
-                    connection(stream, peer.ip(), edge, http.header_timeout, ends.clone());
+                settle(&stream, http.write_timeout);
+                let serving = connection(stream, peer.ip(), Arc::clone(&hall), ends.clone());
                 open.spawn(held(permit, serving));
             }
             Err(error) => pause(&error).await,
         }
     }
-    drop((listener, edge));
+    drop((listener, hall));
     open.close();
     info!(connections = open.len(), "no new connections; finishing open requests");
     if tokio::time::timeout(http.shutdown_timeout, open.wait()).await.is_err() {
@@ -57,6 +67,20 @@ pub async fn serve(listener: TcpListener, edge: Edge, http: &Http, draining: Can
         cut.cancel();
         open.wait().await;
     }
+}
+
+/// What all connections share.
+struct Hall {
+    front: Front,
+    tls: Option<TlsAcceptor>,
+    header_timeout: Duration,
+}
+
+/// Answers are small and go out at once; a client that takes none of one for too long is cut by the kernel
+/// (RFC 5482, also while its window is shut).
+fn settle(stream: &TcpStream, write_timeout: Duration) {
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout));
 }
 
 /// What ends a connection from our side.
@@ -91,23 +115,28 @@ async fn held(permit: OwnedSemaphorePermit, serving: impl Future<Output = ()>) {
     drop(permit);
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: IpAddr,
-    edge: Arc<Edge>,
-    header_timeout: Duration,
-    ends: Ends,
-) {
+async fn connection(stream: TcpStream, peer: IpAddr, hall: Arc<Hall>, ends: Ends) {
+    let Some(tls) = &hall.tls else { return serve_http(stream, peer, &hall, ends).await };
+    match tokio::time::timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_http(stream, peer, &hall, ends).await,
+        Ok(Err(error)) => debug!(%error, "no TLS connection came about"),
+        Err(_) => debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn serve_http<S>(stream: S, peer: IpAddr, hall: &Arc<Hall>, ends: Ends)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let shared = Arc::clone(hall);
     let answers = service_fn(move |request: Request<Incoming>| {
-        let edge = Arc::clone(&edge);
-        async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new), peer).await) }
+        let hall = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(hall.front.answer(request.map(Body::new), peer).await) }
     });
-    // Answers are small and go out at once.
-    let _ = stream.set_nodelay(true);
     let serving = http1::Builder::new()
         // Without a timer hyper silently drops the header timeout.
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(hall.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answers)
         .with_upgrades();

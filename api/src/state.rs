@@ -5,14 +5,15 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use shared::boards::Boards;
-use shared::config::{Config, Http, Limits};
+use shared::config::{Config, Http};
 use shared::domain::{Product, ProductRef};
-use shared::pipeline::admit::{self, Admitter};
+use shared::pipeline::admit::{self, Admitter, UserLimits};
 use shared::pipeline::advance::Advancer;
 use shared::pipeline::audit::{AuditReport, audit};
 use shared::pipeline::conclude::Concluder;
 use shared::pipeline::group_commit::{Bounds, GroupCommit};
 use shared::pipeline::key::KeyRing;
+use shared::pipeline::limits::Limiter;
 use shared::pipeline::pay::Cashier;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::identity::{Gatekeeper, Sessions};
 use crate::levels::Levels;
-use crate::limits::UserLimits;
+use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sales::Sales;
@@ -65,7 +66,9 @@ pub struct App {
     pub audits: GroupCommit<(), AuditResult>,
     /// Tells the rest of the world what was written here.
     relay: Relay,
-    /// Purchases per user and second.
+    /// How often an address or a name may ask.
+    pub limits: Arc<Limits>,
+    /// How much a user may ask for.
     pub user_limits: UserLimits,
     /// Decides who comes in.
     pub gatekeeper: Arc<Gatekeeper>,
@@ -81,8 +84,8 @@ pub struct App {
     pub openapi: OnceLock<Bytes>,
     /// Bounds of the listener.
     pub http: Http,
-    /// Bounds on requests.
-    pub limits: Limits,
+    /// Units of one purchase, at most.
+    pub quantity_max: u32,
     /// Set when the program is asked to stop: nobody waits for an outcome any more.
     pub draining: CancellationToken,
 }
@@ -100,6 +103,12 @@ impl App {
         let boards = Arc::new(Boards::new(config.boards.outcomes_max, config.boards.fresh));
         let keys = Arc::new(KeyRing::from_config(&config.tracking));
         let clock = Arc::new(LedgerClock::new(Arc::clone(&ports.clock)));
+        let limiter = Limiter::start(Arc::clone(&ports.rates));
+        let user_limits = UserLimits::new(
+            limiter.clone(),
+            config.limits.per_user_per_second,
+            config.limits.unpaid_holds_per_hour,
+        );
         let parts = admit::Parts {
             boards: Arc::clone(&boards),
             keys: Arc::clone(&keys),
@@ -107,6 +116,7 @@ impl App {
             ledger: Arc::clone(&ports.ledger),
             queue: Arc::clone(&ports.queue),
             idempotency: Arc::clone(&ports.idempotency),
+            limits: user_limits.clone(),
             hold_seconds: config.holds.seconds.get(),
         };
         let advancer = Advancer::new(Arc::clone(&ports.ledger), Arc::clone(&boards), relay.clone());
@@ -129,6 +139,7 @@ impl App {
                 Arc::clone(&ports.payments),
                 Arc::clone(&keys),
                 Arc::clone(&clock),
+                user_limits.clone(),
                 config.payments.clone(),
                 draining.clone(),
             ),
@@ -143,7 +154,8 @@ impl App {
             sales,
             audits: audits(&ports),
             relay,
-            user_limits: UserLimits::new(config.limits.per_user_per_second),
+            limits: Arc::new(Limits::new(limiter, &config.limits)),
+            user_limits,
             sessions: Sessions::new(
                 Arc::clone(&gatekeeper),
                 Arc::clone(&ports.identities),
@@ -156,7 +168,7 @@ impl App {
             metrics,
             openapi: OnceLock::new(),
             http: config.http.clone(),
-            limits: config.limits.clone(),
+            quantity_max: config.limits.quantity_max.get(),
             draining,
             boards,
             keys,

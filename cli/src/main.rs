@@ -5,11 +5,14 @@ mod audit;
 mod dev;
 mod dlq;
 mod health;
+mod keys;
 mod limits;
 mod load;
 mod migrate;
 mod realign;
 mod seed;
+mod users;
+mod who;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,6 +55,12 @@ enum Command {
     /// Look at dead letters, replay and discard them
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    /// Make, list and revoke keys of other programs; rotate what access tokens are signed with
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Add accounts, disable and enable them
+    #[command(subcommand)]
+    Users(users::Users),
     /// Let a crowd loose on a shop and audit what came of it
     #[command(subcommand)]
     Load(load::Load),
@@ -90,6 +99,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             quietly(file, async |config| realign::run(&options, &config).await)
         }
         Command::Dlq(command) => quietly(file, async |config| dlq::run(&command, &config).await),
+        Command::Keys(command) => quietly(file, async |config| {
+            keys::run(&command, &config, &*family::real(&config)?.identities).await
+        }),
+        Command::Users(command) => quietly(file, async |config| {
+            users::run(&command, &*family::real(&config)?.identities).await
+        }),
         Command::Load(options) => load::run(options, file),
         // Talks to a running shop and needs no configuration.
         Command::Health(options) => health::run(&options),

@@ -11,8 +11,10 @@ use serde::Serialize;
 use shared::adapters::postgres::{PostgresLedger, Realigned};
 use shared::adapters::redis::{RedisGate, RedisPool};
 use shared::config::Config;
-use shared::domain::{Actor, ProductId};
+use shared::domain::ProductId;
 use shared::ports::{GateError, Ledger, StockGate};
+
+use crate::who::Who;
 
 /// Beyond half of what JSON and Lua can count, a version was not made by us.
 const VERSION_MAX: i64 = 1 << 52;
@@ -21,9 +23,8 @@ const PRODUCTS_MAX: usize = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct Realign {
-    /// Who is noted in the log
-    #[arg(long = "as", value_name = "NAME", env = "USER", default_value = "cli")]
-    who: String,
+    #[command(flatten)]
+    who: Who,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -47,7 +48,7 @@ pub(crate) async fn run(options: &Realign, config: &Config) -> Result<ExitCode> 
         eprintln!("doorbuster: {error}; going by the clock alone");
     }
     let realigned = ledger
-        .realign(&seen.unwrap_or_default(), &Actor::local(format!("cli:{}", options.who)))
+        .realign(&seen.unwrap_or_default(), &options.who.actor())
         .await
         .context("nothing was changed; do it again when the ledger answers")?;
     let report = Report { realigned, gate_heeded };

@@ -52,16 +52,18 @@ lock_folder() {
 
 log_file() { printf '%s' "$FOLDER/log/$1.log"; }
 
-# Generated, because every user of the machine can reach 127.0.0.1. Hex needs no escaping in a URL.
+# Generated, because every user of the machine can reach 127.0.0.1. Hex needs no escaping in a URL. Those of
+# a folder that an older version made are kept, and what it did not know is added.
 create_passwords() {
-    [[ ! -f $FOLDER/passwords ]] || return 0
-    local name names=("${KINDS[@]}")
+    # Of the administrators and of the programs' own users, in PostgreSQL and RabbitMQ.
+    local name names=("${KINDS[@]}" api worker)
     # Of PostgreSQL's role that copies and promotes, and what RabbitMQ's nodes know each other by.
     ! is_replicated || names+=(operator cookie)
     (
         umask 077
         for name in "${names[@]}"; do
-            printf '%s=%s\n' "$name" "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
+            grep -s "^$name=" "$FOLDER/passwords" ||
+                printf '%s=%s\n' "$name" "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
         done >"$FOLDER/passwords.new"
     )
     mv -- "$FOLDER/passwords.new" "$FOLDER/passwords"

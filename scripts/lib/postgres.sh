@@ -1,4 +1,5 @@
-# PostgreSQL: role `doorbuster` (may create databases), database `doorbuster`, passwords over TCP only.
+# PostgreSQL: role `doorbuster` (owns the tables, may create databases), roles `doorbuster_api` and
+# `doorbuster_worker` (may do what `doorbuster migrate` gives them), database `doorbuster`, passwords over TCP only.
 # shellcheck shell=bash
 
 # PostgreSQL refuses to run as root.
@@ -85,6 +86,8 @@ postgres_init() {
 postgres_roles() {
     cat <<SQL
 create role doorbuster login createdb password '$(password postgres)'
+create role doorbuster_api login password '$(password api)'
+create role doorbuster_worker login password '$(password worker)'
 create database doorbuster owner doorbuster
 SQL
     ! is_replicated || postgres_pair_roles

@@ -35,7 +35,9 @@ rabbitmq_configure() {
     mkdir -p -- "$dir"/{conf.d,definitions.d} "$FOLDER/rabbitmq/home"
     cp -- "$REPO/rabbitmq/rabbitmq.conf" "$REPO/rabbitmq/enabled_plugins" "$dir/"
     cp -- "$REPO/rabbitmq/definitions.json" "$dir/definitions.d/10-topology.json"
-    (umask 077 && rabbitmq_user >"$dir/definitions.d/20-user.json")
+    (umask 077 && rabbitmq_users >"$dir/definitions.d/20-users.json")
+    rm -f -- "$dir/definitions.d/20-user.json"
+    cp -- "$REPO/rabbitmq/permissions.json" "$dir/definitions.d/30-permissions.json"
     rabbitmq_private_conf "$member" >"$dir/conf.d/private.conf"
     if is_replicated; then
         rabbitmq_cluster_conf "$member" >>"$dir/conf.d/private.conf"
@@ -57,12 +59,16 @@ prometheus.tcp.port = $(port "$member-prometheus")
 CONF
 }
 
-# An administrator, so that tests can create virtual hosts through the management API.
-rabbitmq_user() {
+# An administrator, so that tests can create virtual hosts through the management API, and the programs' own
+# users, who may do what they need.
+rabbitmq_users() {
     cat <<JSON
 {
-  "users": [{ "name": "doorbuster", "password": "$(password rabbitmq)", "tags": ["administrator"] }],
-  "permissions": [{ "user": "doorbuster", "vhost": "doorbuster", "configure": ".*", "write": ".*", "read": ".*" }]
+  "users": [
+    { "name": "doorbuster", "password": "$(password rabbitmq)", "tags": ["administrator"] },
+    { "name": "doorbuster-api", "password": "$(password api)", "tags": [] },
+    { "name": "doorbuster-worker", "password": "$(password worker)", "tags": [] }
+  ]
 }
 JSON
 }

@@ -38,7 +38,7 @@ impl FromRequest<Shared> for PurchaseForm {
         let respond_async = headers::prefers_async(&parts.headers);
         let body = body::read(Request::from_parts(parts, body), app, 1).await?;
         let (Named { item, quantity, user_id }, key) =
-            both(named(&body, app.limits.quantity_max.get(), access.buys_for_themself()), key)?;
+            both(named(&body, app.quantity_max, access.buys_for_themself()), key)?;
         let user_id = access.buyer(user_id)?.ok_or_else(|| Faults::one("userId", "is missing"))?;
         let want = Want::Buy;
         let request = admit::Request { item, quantity, user_id, want, key, traceparent };

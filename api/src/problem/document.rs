@@ -25,7 +25,7 @@ struct Contents {
     detail: Cow<'static, str>,
     details: Map<String, Value>,
     retry_after_s: Option<u64>,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
 }
 
 /// The body of every answer that is not a success (`application/problem+json`).
@@ -59,8 +59,8 @@ impl Problem {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         // A 503 or 429 always says when to come back.
         let retry_after_s = matches!(kind.status.as_u16(), 429 | 503).then_some(1);
-        let (details, header) = (Map::new(), None);
-        Self(Box::new(Contents { kind, detail: detail.into(), details, retry_after_s, header }))
+        let (details, headers) = (Map::new(), HeaderMap::new());
+        Self(Box::new(Contents { kind, detail: detail.into(), details, retry_after_s, headers }))
     }
 
     /// A problem about which there is nothing more to say than its title.
@@ -78,7 +78,14 @@ impl Problem {
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.0.header = Some((name, value));
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// Adds headers.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers.extend(headers);
         self
     }
 
@@ -97,7 +104,7 @@ impl Problem {
     /// The whole answer, for a request of the path `instance`. Headers that are already set (such as
     /// `Allow`) stay.
     pub fn render(self, instance: &str, mut headers: HeaderMap) -> Response {
-        let Contents { kind, detail, details, retry_after_s, header } = *self.0;
+        let Contents { kind, detail, details, retry_after_s, headers: more } = *self.0;
         let body = Object::of(BYTES_USUAL)
             .plain("type", format_args!("/docs#{}", kind.code))
             .word("title", kind.title)
@@ -113,9 +120,7 @@ impl Problem {
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some((name, value)) = header {
-            headers.insert(name, value);
-        }
+        headers.extend(more);
         (kind.status, headers, body).into_response()
     }
 }

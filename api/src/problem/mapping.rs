@@ -52,6 +52,7 @@ impl From<AdmitError> for Problem {
     fn from(error: AdmitError) -> Self {
         match error {
             AdmitError::Refused(reason) => Self::refused(reason),
+            AdmitError::Limited(quota) => Self::limited(quota),
             AdmitError::NoSuchSale => Self::plain(kind::SALE_NOT_FOUND),
             AdmitError::Unavailable(why) => {
                 OUTAGES.or_skip(|| warn!(why, "purchases are not accepted"));

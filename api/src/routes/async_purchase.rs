@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::domain::{Status, Terms, Timestamp, TrackingId};
-use shared::pipeline::admit::{self, Admitted};
+use shared::pipeline::admit::{self, Admission, Admitted};
 
 use super::purchases;
+use crate::limits::Stands;
 use crate::parse::schema::PurchaseBody;
 use crate::parse::{PurchaseForm, Wait};
 use crate::problem::{Problem, responses};
@@ -61,19 +62,18 @@ pub(super) async fn accept_and_wait(
     request: admit::Request,
     wait: Wait,
 ) -> Result<Response, Problem> {
-    app.user_limits.check(&request.user_id)?;
-    let ticket = accept(app, request).await?;
+    let (stands, ticket) = accept(app, request).await?;
     if wait.limit.is_zero() {
-        return Ok(ticket.answer(wait));
+        return Ok((stands, ticket.answer(wait)).into_response());
     }
     // The purchase is accepted: whatever goes wrong while waiting, the answer is 202.
     match purchases::wait(app, ticket.id, wait.limit).await {
         Ok(tracked) if tracked.order.status.is_decided() => {
             let catalogue = app.boards.catalogue.current();
             let view = PurchaseView::new(ticket.id, &tracked, catalogue.as_deref(), true);
-            Ok((applied(wait), Json(view)).into_response())
+            Ok((applied(wait), stands, Json(view)).into_response())
         }
-        Ok(_) | Err(_) => Ok(ticket.answer(wait)),
+        Ok(_) | Err(_) => Ok((stands, ticket.answer(wait)).into_response()),
     }
 }
 
@@ -88,8 +88,9 @@ struct Ticket {
     accepted_at: Timestamp,
 }
 
-async fn accept(app: &App, request: admit::Request) -> Result<Ticket, Problem> {
-    match app.admitter.admit(request, || app.admitter.room()).await? {
+async fn accept(app: &App, request: admit::Request) -> Result<(Stands, Ticket), Problem> {
+    let Admission { admitted, quota } = app.admitter.admit(request, || app.admitter.room()).await?;
+    let ticket = match admitted {
         Admitted::Purchase(purchase) => {
             let ticket = Ticket {
                 id: purchase.id,
@@ -98,15 +99,16 @@ async fn accept(app: &App, request: admit::Request) -> Result<Ticket, Problem> {
                 accepted_at: purchase.accepted_at,
             };
             app.admitter.publish(purchase).await?;
-            Ok(ticket)
+            ticket
         }
-        Admitted::Stored(order) => Ok(Ticket {
+        Admitted::Stored(order) => Ticket {
             id: order.id,
             status: order.status,
             terms: order.terms.clone(),
             accepted_at: order.accepted_at,
-        }),
-    }
+        },
+    };
+    Ok((Stands(quota), ticket))
 }
 
 impl Ticket {

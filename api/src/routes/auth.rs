@@ -69,6 +69,7 @@ pub async fn register(
     access: Access,
     Credentials { user_id, password }: Credentials,
 ) -> Result<(StatusCode, Json<TokensView>), Problem> {
+    app.limits.sign_in(access.origin, Some(&user_id)).await?;
     let sessions = &app.sessions;
     sessions.register(user_id.clone(), password.clone(), access.origin).await?;
     let tokens = sessions.login(user_id, password, access.origin).await?;
@@ -97,6 +98,7 @@ pub async fn login(
     access: Access,
     Credentials { user_id, password }: Credentials,
 ) -> Result<Json<TokensView>, Problem> {
+    app.limits.sign_in(access.origin, Some(&user_id)).await?;
     let tokens = app.sessions.login(user_id, password, access.origin).await?;
     Ok(Json(tokens.into()))
 }
@@ -126,6 +128,7 @@ pub async fn refresh(
     access: Access,
     RefreshToken(token): RefreshToken,
 ) -> Result<Json<TokensView>, Problem> {
+    app.limits.sign_in(access.origin, None).await?;
     let tokens = app.sessions.refresh(&token, access.origin).await?;
     Ok(Json(tokens.into()))
 }
@@ -154,6 +157,7 @@ pub async fn logout(
     access: Access,
     RefreshToken(token): RefreshToken,
 ) -> Result<StatusCode, Problem> {
+    app.limits.sign_in(access.origin, None).await?;
     app.sessions.logout(&token, access.origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }

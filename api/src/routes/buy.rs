@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::conclude::conclude;
+use crate::limits::Stands;
 use crate::parse::BuyForm;
 use crate::parse::schema::BuyBody;
 use crate::problem::{Problem, responses};
@@ -40,6 +41,6 @@ use crate::views::Sold;
 pub async fn buy(
     State(app): State<Shared>,
     BuyForm(request): BuyForm,
-) -> Result<Json<Sold>, Problem> {
-    conclude(&app, request).await.map(Json)
+) -> Result<(Stands, Json<Sold>), Problem> {
+    conclude(&app, request).await
 }

@@ -2,29 +2,39 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use shared::domain::{Order, ProductId, Reason, Settled, Status};
 use shared::pipeline::admit::{self, Admitted};
 use tracing::error;
 
+use crate::limits::Stands;
 use crate::problem::{Problem, kind};
 use crate::state::App;
 use crate::views::Sold;
 
 /// Settles a request and shows what was sold, or the problem of its refusal.
-pub(super) async fn conclude(app: &App, request: admit::Request) -> Result<Sold, Problem> {
-    let order = conclude_order(app, request).await?;
+pub(super) async fn conclude(
+    app: &App,
+    request: admit::Request,
+) -> Result<(Stands, Json<Sold>), Problem> {
+    let (stands, order) = conclude_order(app, request).await?;
     let Some(terms) = &order.terms else { return Err(undecided(&order)) };
     let remaining = remaining_stock(app, terms.product_id).await;
-    Ok(Sold::new(&order, terms, remaining))
+    Ok((stands, Json(Sold::new(&order, terms, remaining))))
 }
 
 /// Settles a request; the order where it was not refused.
 pub(super) async fn conclude_order(
     app: &App,
     request: admit::Request,
-) -> Result<Arc<Order>, Problem> {
-    app.user_limits.check(&request.user_id)?;
-    match app.admitter.admit(request, || app.concluder.room()).await? {
+) -> Result<(Stands, Arc<Order>), Problem> {
+    let admission = app.admitter.admit(request, || app.concluder.room()).await?;
+    let order = settle(app, admission.admitted).await?;
+    Ok((Stands(admission.quota), order))
+}
+
+async fn settle(app: &App, admitted: Admitted) -> Result<Arc<Order>, Problem> {
+    match admitted {
         Admitted::Stored(order) => outcome(order),
         Admitted::Purchase(purchase) => match app.concluder.conclude(purchase).await? {
             Settled::Order(order) if order.replay_of.is_some() => {

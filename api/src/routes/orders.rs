@@ -49,10 +49,10 @@ use crate::views::{OrderList, OrderView};
     )
 )]
 pub async fn create(State(app): State<Shared>, form: PurchaseForm) -> Result<Response, Problem> {
-    let order = conclude_order(&app, form.request).await?;
+    let (stands, order) = conclude_order(&app, form.request).await?;
     let mut answer = created(&app, &order);
     *answer.status_mut() = placed(&order);
-    Ok(answer)
+    Ok((stands, answer).into_response())
 }
 
 /// Shows an order

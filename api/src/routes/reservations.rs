@@ -57,10 +57,10 @@ pub async fn hold(State(app): State<Shared>, form: PurchaseForm) -> Result<Respo
     if respond_async {
         return accept_and_wait(&app, request, wait).await;
     }
-    let order = conclude_order(&app, request).await?;
+    let (stands, order) = conclude_order(&app, request).await?;
     let location = HeaderValue::try_from(format!("/api/v1/reservations/{}", order.id));
     let location = location.map(|location| [(header::LOCATION, location)]).ok();
-    Ok((placed(&order), location, Json(view(&app, &order))).into_response())
+    Ok((placed(&order), stands, location, Json(view(&app, &order))).into_response())
 }
 
 /// Shows a reservation

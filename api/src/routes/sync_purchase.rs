@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::conclude::conclude;
+use crate::limits::Stands;
 use crate::parse::PurchaseForm;
 use crate::parse::schema::PurchaseBody;
 use crate::problem::{Problem, responses};
@@ -39,6 +40,6 @@ use crate::views::Sold;
 pub async fn purchase(
     State(app): State<Shared>,
     form: PurchaseForm,
-) -> Result<Json<Sold>, Problem> {
-    conclude(&app, form.request).await.map(Json)
+) -> Result<(Stands, Json<Sold>), Problem> {
+    conclude(&app, form.request).await
 }

@@ -139,15 +139,6 @@ async fn a_product_that_is_switched_off_is_refused_at_the_edge() {
 }
 
 #[tokio::test]
-async fn one_user_cannot_buy_faster_than_the_limit() {
-    let app = TestApp::with(9, |config| config.limits.per_user_per_second = 2).await;
-    app.post(PATH, &buy_body("u-1", 1)).await.ok(202);
-    app.post("/api/v1/sync/purchase", &buy_body("u-1", 1)).await.ok(200);
-    app.post("/api/buy/1", &json!({"userId": "u-1"})).await.problem(429, "RATE_LIMITED");
-    app.post(PATH, &buy_body("u-2", 1)).await.ok(202);
-}
-
-#[tokio::test]
 async fn the_clients_trace_travels_with_the_purchase() {
     let app = TestApp::start(5).await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -4,9 +4,11 @@
 mod access;
 mod async_purchase;
 mod bad_input;
+mod browsers;
 mod contract;
 mod dead_letters;
 mod identity;
+mod limits;
 mod operations;
 mod operators;
 mod orders;
@@ -19,4 +21,5 @@ mod selling_in_sales;
 mod server;
 mod support;
 mod sync_purchase;
+mod tls;
 mod tracking;

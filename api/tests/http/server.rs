@@ -97,3 +97,26 @@ async fn a_shutdown_ends_waits_and_then_the_program() {
     assert!(TcpStream::connect(app.addr).await.is_err());
     drop(idle);
 }
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answers_is_cut() {
+    let app =
+        TestApp::with(1, |config| config.http.write_timeout = Duration::from_millis(500)).await;
+    let mut stream = TcpStream::connect(app.addr).await.unwrap();
+    let ask = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: test\r\n\r\n".repeat(1_000);
+    // Asks for far more than all buffers hold, and reads nothing: in the end it cannot even ask on.
+    let cut = async {
+        loop {
+            if let Err(error) = stream.write_all(&ask).await {
+                return error.kind();
+            }
+        }
+    };
+    let kind = timeout(Duration::from_secs(30), cut).await.unwrap();
+    let gone = [
+        std::io::ErrorKind::ConnectionReset,
+        std::io::ErrorKind::BrokenPipe,
+        std::io::ErrorKind::TimedOut,
+    ];
+    assert!(gone.contains(&kind), "{kind:?}");
+}

@@ -12,12 +12,13 @@ use clap::Args;
 use shared::adapters::family;
 use shared::adapters::rabbitmq::{Broker, RabbitBus, RabbitQueue};
 use shared::config::Config;
-use shared::domain::Actor;
 use shared::pipeline::dead_letters::{Operation, Pace, Which};
 use shared::pipeline::events::Events;
 use shared::pipeline::relay::{Payer, Relay};
 use shared::ports::{LetterAct, LetterId, LetterRef, Ports};
 use tokio::time::{Instant, timeout};
+
+use crate::who::Who;
 
 /// The broker must be there within this time.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -34,9 +35,8 @@ pub(crate) struct Deal {
     /// All that wait
     #[arg(long)]
     all: bool,
-    /// Who is noted in the log
-    #[arg(long = "as", value_name = "NAME", env = "USER", default_value = "cli")]
-    who: String,
+    #[command(flatten)]
+    who: Who,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -93,7 +93,7 @@ async fn deal(
         events: Events::from_config(&config.events),
     });
     let which = if options.all { Which::All } else { Which::These(options.letters.clone()) };
-    let who = Actor::local(format!("cli:{}", options.who));
+    let who = options.who.actor();
     let operation = Operation { ledger: &*ports.ledger, queue: &*ports.queue, act, who: &who };
     let pace = Pace { per_second: rate, until: None };
     let mut moved = DeadLettersMoved::default();

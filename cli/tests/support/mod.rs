@@ -16,7 +16,7 @@ pub use program::Program;
 pub use promises::{accept, kept, readiness};
 pub use servers::{DiskFull, Down, MemoryAlarm, RedisFull, RetryDeadLetters, Server, Servers};
 pub use shared::testing::eventually;
-pub use stack::{Stack, free_port};
+pub use stack::{Stack, free_port, ready};
 
 /// The operators' key of every stack.
 pub const API_KEY: &str = "a-key-for-end-to-end-tests";

@@ -1,5 +1,6 @@
 //! One of our programs as a process. Killed when the test ends, however it ends.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -32,13 +33,27 @@ impl Program {
         args: &[&str],
         environment: &[(String, String)],
     ) -> (ExitStatus, String) {
-        let output = Command::new(binary(name))
+        Self::run_with(name, args, environment, "")
+    }
+
+    /// The same, with something to read.
+    pub fn run_with(
+        name: &str,
+        args: &[&str],
+        environment: &[(String, String)],
+        input: &str,
+    ) -> (ExitStatus, String) {
+        let mut child = Command::new(binary(name))
             .args(args)
             .envs(environment.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
-            .output()
+            .spawn()
             .unwrap();
+        // Whoever does not read it may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
         (output.status, String::from_utf8(output.stdout).unwrap())
     }
 

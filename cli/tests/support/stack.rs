@@ -18,6 +18,7 @@ impl Stack {
         let mut environment = servers.environment();
         environment.push(("DOORBUSTER__ADMIN__API_KEY".into(), API_KEY.into()));
         environment.push(("DOORBUSTER__LOG__LEVEL".into(), "warn".into()));
+        environment.push(("DOORBUSTER__LIMITS__PER_USER_PER_SECOND".into(), "0".into()));
         let (status, _) = Program::run("doorbuster", &["migrate"], &environment);
         assert!(status.success());
         Self { servers, environment }
@@ -35,6 +36,12 @@ impl Stack {
     /// Configures the programs that are started from now on.
     pub fn set(&mut self, key: &str, value: &str) {
         self.environment.push((key.into(), value.into()));
+    }
+
+    /// How the programs that are started now are configured.
+    pub fn get(&self, key: &str) -> String {
+        let found = self.environment.iter().rfind(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone()).unwrap()
     }
 
     /// Starts an API on a free port and waits until it accepts purchases.
@@ -90,6 +97,12 @@ impl Stack {
     pub fn dlq(&self, args: &[&str]) -> (bool, Value) {
         let args = [&["dlq"], args, &["--json"]].concat();
         let (status, text) = Program::run("doorbuster", &args, &self.environment);
+        (status.success(), serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Any command of `doorbuster` with something to read: whether it succeeded, and its answer.
+    pub fn command_with(&self, args: &[&str], input: &str) -> (bool, Value) {
+        let (status, text) = Program::run_with("doorbuster", args, &self.environment, input);
         (status.success(), serde_json::from_str(&text).unwrap_or_default())
     }
 

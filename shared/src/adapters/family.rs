@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::embedded::{
-    EmbeddedBus, EmbeddedGate, EmbeddedIdempotencyMap, EmbeddedLedger, EmbeddedQueue,
+    EmbeddedBus, EmbeddedGate, EmbeddedIdempotencyMap, EmbeddedLedger, EmbeddedQueue, EmbeddedRates,
 };
 use super::payments::{SimulatedPayments, WebhookPayments};
 use super::postgres::PostgresLedger;
 use super::rabbitmq::{Broker, InvalidUrl, RabbitBus, RabbitQueue};
-use super::redis::{RedisGate, RedisIdempotencyMap, RedisPool};
+use super::redis::{RedisGate, RedisIdempotencyMap, RedisPool, RedisRates};
 use crate::config::{self, Config, PaymentProvider};
 use crate::ports::{LedgerError, PaymentGateway, Ports, SystemClock};
 
@@ -39,6 +39,7 @@ pub fn real(config: &Config) -> Result<Ports, WiringError> {
     Ok(Ports {
         queue: Arc::new(RabbitQueue::new(broker.clone())),
         gate: Arc::new(RedisGate::new(Arc::clone(&redis))),
+        rates: Arc::new(RedisRates::new(Arc::clone(&redis))),
         idempotency: Arc::new(RedisIdempotencyMap::new(redis)),
         identities: Arc::clone(&ledger) as _,
         ledger,
@@ -55,6 +56,7 @@ pub fn embedded() -> Ports {
     Ports {
         queue: Arc::new(EmbeddedQueue::new(EMBEDDED_QUEUE_MAX)),
         gate: Arc::new(EmbeddedGate::default()),
+        rates: Arc::new(EmbeddedRates::default()),
         idempotency: Arc::new(EmbeddedIdempotencyMap::default()),
         identities: Arc::clone(&ledger) as _,
         ledger,

@@ -1,5 +1,6 @@
 //! Reading the layers, checking them once, and showing the result without secrets.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const PAY_WITHIN_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// Keys whose values are never shown.
 const SECRETS: &[(&str, &str)] =
     &[("admin", "api_key"), ("tracking", "secret"), ("payments", "webhook_secret")];
+
+/// Keys whose values are shown without the password in them.
+const URLS: &[(&str, &str)] = &[("postgres", "url"), ("redis", "url"), ("rabbitmq", "url")];
 
 impl Config {
     /// Reads the layers: defaults, `file` (or `./doorbuster.toml` where it exists), environment.
@@ -71,10 +75,32 @@ fn layers(file: Option<&Path>) -> Result<config::Config, ConfigError> {
         None => builder.add_source(File::new("doorbuster.toml", FileFormat::Toml).required(false)),
     };
     let environment = Environment::with_prefix("DOORBUSTER").prefix_separator("__").separator("__");
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = with_files(variables.filter(|(name, _)| name.starts_with("DOORBUSTER__")))?;
     builder
-        .add_source(environment.try_parsing(false))
+        .add_source(environment.try_parsing(false).source(Some(variables)))
         .build()
         .map_err(|e| ConfigError(e.to_string()))
+}
+
+/// The variables, and in place of `DOORBUSTER__SECTION__KEY_FILE` of a secret what is in the file that it
+/// names: that is how containers are given secrets.
+fn with_files(
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<HashMap<String, String>, ConfigError> {
+    let mut variables: HashMap<_, _> = variables.collect();
+    for (section, key) in SECRETS.iter().chain(URLS) {
+        let name = format!("DOORBUSTER__{section}__{key}").to_ascii_uppercase();
+        let Some(path) = variables.remove(&format!("{name}_FILE")) else { continue };
+        if variables.contains_key(&name) {
+            return Err(ConfigError(format!("{name} and {name}_FILE: expected one of them")));
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| ConfigError(format!("{name}_FILE: {path}: {error}")))?;
+        variables.insert(name, text.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    Ok(variables)
 }
 
 fn text(path: &Path) -> Result<String, ConfigError> {
@@ -139,6 +165,29 @@ mod tests {
             let error = with(toml).unwrap_err();
             assert!(error.contains(key) && error.contains(expected), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file() {
+        let file = std::env::temp_dir().join(format!("doorbuster-{:x}", rand::random::<u64>()));
+        std::fs::write(&file, "s3cret\n").unwrap();
+        let path = file.to_str().unwrap();
+        let read = |variables: &[(&str, &str)]| {
+            with_files(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+        };
+        let (name, in_file) = ("DOORBUSTER__ADMIN__API_KEY", "DOORBUSTER__ADMIN__API_KEY_FILE");
+        assert_eq!(
+            read(&[(in_file, path)]).unwrap(),
+            HashMap::from([(name.into(), "s3cret".into())])
+        );
+        let both = read(&[(in_file, path), (name, "x")]).unwrap_err().to_string();
+        assert!(both.contains("expected one of them"), "{both}");
+        std::fs::remove_file(&file).unwrap();
+        let gone = read(&[(in_file, path)]).unwrap_err().to_string();
+        assert!(gone.contains(in_file) && gone.contains(path), "{gone}");
+        // Only secrets: nothing else becomes readable through a variable.
+        let other = [("DOORBUSTER__HTTP__ADDR_FILE", path)];
+        assert!(read(&other).unwrap().contains_key("DOORBUSTER__HTTP__ADDR_FILE"));
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod sections;
 pub use load::{ConfigError, DEFAULT_TOML};
 pub use sections::{
     Admin, Admit, Auth, AuthMode, Boards, EventSource, Events, Holds, Http, LatePayment, Limits,
-    Log, LogFormat, Metrics, Networks, PaymentProvider, Payments, Postgres, RabbitMq, Redis,
-    RefusedPayment, Settle, TokenAlgorithm, Tracking, Worker,
+    Log, LogFormat, Metrics, Networks, Origins, PaymentProvider, Payments, Postgres, RabbitMq,
+    Redis, RefusedPayment, Settle, TokenAlgorithm, Tracking, Worker,
 };
 use serde::Deserialize;
 

@@ -3,8 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
@@ -66,7 +68,12 @@ pub struct Http {
     #[serde(rename = "request_timeout_ms", deserialize_with = "ms")]
     pub request_timeout: Duration,
     pub connections_max: NonZeroUsize,
+    #[serde(rename = "write_timeout_ms", deserialize_with = "ms")]
+    pub write_timeout: Duration,
     pub trusted_proxies: Networks,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
+    pub cors_origins: Origins,
     #[serde(rename = "shutdown_timeout_ms", deserialize_with = "ms")]
     pub shutdown_timeout: Duration,
 }
@@ -93,6 +100,35 @@ impl TryFrom<String> for Networks {
             })
         };
         parts.map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Origins of pages that may ask, listed with commas between them; `*` is any.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origins(Vec<HeaderValue>);
+
+impl Origins {
+    /// The origins; `None` where no page may ask.
+    pub fn allowed(&self) -> Option<&[HeaderValue]> {
+        Some(&self.0[..]).filter(|origins| !origins.is_empty())
+    }
+}
+
+impl TryFrom<String> for Origins {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let origin = |part: &str| {
+            let path = part.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
+            let value = HeaderValue::from_str(part).ok().filter(|_| part == "*" || path);
+            value.ok_or_else(|| {
+                format!(
+                    "invalid origin {part:?}, expected such as \"https://shop.example\" or \"*\""
+                )
+            })
+        };
+        parts.map(origin).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -273,6 +309,9 @@ pub struct Tracking {
 pub struct Limits {
     pub quantity_max: NonZeroU32,
     pub per_user_per_second: u32,
+    pub unpaid_holds_per_hour: u32,
+    pub sign_ins_per_minute: u32,
+    pub per_ip_per_second: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

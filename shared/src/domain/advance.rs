@@ -121,6 +121,8 @@ pub struct Advanced {
     pub order: Order,
     /// The new order that honours its late payment.
     pub reclaim: Option<Order>,
+    /// Whether this command did it, or an earlier one had.
+    pub changed: bool,
 }
 
 /// One step of one order.
@@ -165,14 +167,14 @@ impl Advance {
         &'a self,
         commands: &'a [Command],
     ) -> impl Iterator<Item = (&'a Order, &'a Actor)> {
-        let moved = |id| self.steps.iter().any(|step| step.order.id == id);
-        commands.iter().zip(&self.results).filter_map(move |(command, result)| {
-            let order = &result.as_ref().ok()?.order;
-            moved(command.id).then_some((order, command.by.as_ref()?))
+        commands.iter().zip(&self.results).filter_map(|(command, result)| {
+            let advanced = result.as_ref().ok().filter(|advanced| advanced.changed)?;
+            Some((&advanced.order, command.by.as_ref()?))
         })
     }
 
     fn carry_out(&mut self, view: &mut View, command: &Command) -> Result<Advanced, Refusal> {
+        let steps = self.steps.len();
         let order = view.orders.get(&command.id).ok_or(Refusal::NotFound)?;
         let mut order = Order::clone(order);
         let owner = order.terms.as_ref().map(|terms| &terms.user_id);
@@ -202,7 +204,7 @@ impl Advance {
                 return Ok(self.reclaim(view, order, reference, id));
             }
         }
-        Ok(Advanced { order, reclaim })
+        Ok(Advanced { order, reclaim, changed: self.steps.len() > steps })
     }
 
     /// Goes along a row of the table.
@@ -267,7 +269,7 @@ impl Advance {
         let purchase = Purchase::anew(&ended, id);
         let Some(purchase) = purchase.filter(|purchase| judge(view, purchase).is_ok()) else {
             self.refund(view, &mut ended, reference);
-            return Advanced { order: ended, reclaim: None };
+            return Advanced { order: ended, reclaim: None, changed: true };
         };
         let mut order = take(view, &purchase, &mut self.changes);
         let payment = ended.payment.clone().filter(|payment| payment.reference == reference);
@@ -277,7 +279,7 @@ impl Advance {
         view.orders.insert(order.id, Arc::new(order.clone()));
         self.steps.push(Step { event: OrderEvent::Confirmed, order: order.clone() });
         self.reclaims.push(Arc::new(order.clone()));
-        Advanced { order: ended, reclaim: Some(order) }
+        Advanced { order: ended, reclaim: Some(order), changed: true }
     }
 
     fn changed(&mut self, view: &mut View, order: &mut Order, event: OrderEvent) {

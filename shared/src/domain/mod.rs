@@ -15,6 +15,7 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod purchase;
+pub mod rate;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -34,6 +35,7 @@ pub use ids::{IdempotencyKey, InvalidId, PaymentRef, ProductId, Quantity, SaleId
 pub use money::{Currency, Money};
 pub use order::{Order, Payment, Reason, Refund, Status};
 pub use purchase::{Fingerprint, Keyed, Kind, Purchase, Terms};
+pub use rate::{RatePolicy, RateTable, Rated};
 pub use stock::{Counts, StockLevel};
 pub use time::Timestamp;
 pub use tracking::{Minter, TrackingId, TrackingKey};

@@ -1,5 +1,5 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
-//! along ([`advance`]), announced ([`relay`], to other systems as [`events`]), looked up
+//! along ([`advance`]), counted against limits ([`limits`]), announced ([`relay`], to other systems as [`events`]), looked up
 //! ([`track`]), checked ([`audit`], [`drift`]); where it could not be settled, replayed or discarded
 //! ([`dead_letters`]). Knows the domain and the ports, no technology.
 #![deny(clippy::disallowed_methods)]
@@ -13,6 +13,7 @@ pub mod drift;
 pub mod events;
 pub mod group_commit;
 pub mod key;
+pub mod limits;
 pub mod pay;
 mod recall;
 pub mod relay;

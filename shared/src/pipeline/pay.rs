@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use super::admit::UserLimits;
 use super::advance::{AdvanceError, Advancer};
 use super::group_commit::LineError;
 use super::key::KeyRing;
@@ -70,6 +71,7 @@ pub struct Cashier {
     gateway: Arc<dyn PaymentGateway>,
     keys: Arc<KeyRing>,
     clock: Arc<LedgerClock>,
+    limits: UserLimits,
     rules: config::Payments,
     /// Bounds the payments under way.
     permits: Arc<Semaphore>,
@@ -86,12 +88,13 @@ impl Cashier {
         gateway: Arc<dyn PaymentGateway>,
         keys: Arc<KeyRing>,
         clock: Arc<LedgerClock>,
+        limits: UserLimits,
         rules: config::Payments,
         draining: CancellationToken,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(COLLECTING_MAX));
         let collecting = Collecting::default();
-        Self { advancer, gateway, keys, clock, rules, permits, collecting, draining }
+        Self { advancer, gateway, keys, clock, limits, rules, permits, collecting, draining }
     }
 
     /// Begins to pay for a hold and waits a moment for the verdict: the order is then confirmed,
@@ -214,7 +217,14 @@ impl Cashier {
         counter!("doorbuster_payments_total", "verdict" => "approved").increment(1);
         let act = Act::Paid { reference, late };
         let advanced = self.advancer.advance(Command { id, user: None, act, by: None }).await?;
-        if advanced.order.refund.is_some() {
+        let Advanced { order, changed, .. } = &advanced;
+        // What was held is sold: it does not count as a hold that is let go.
+        if let (true, Status::Confirmed, Some(_), Some(terms)) =
+            (*changed, order.status, order.expires_at, &order.terms)
+        {
+            self.limits.hold_paid(&terms.user_id).await;
+        }
+        if order.refund.is_some() {
             debug!(order = %id, "money is due back");
         }
         Ok(advanced)

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod letter;
 pub mod payment;
 pub mod queue;
+pub mod rates;
 
 pub use announcement::{Announcement, DeadLetter, DueId, OrderChange};
 pub use audit::{BuyerMiscount, LedgerAudit, NAMED_MAX, Named, ProductAudit, SaleMiscount};
@@ -37,6 +38,7 @@ pub use letter::{
 };
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve};
+pub use rates::{RateAsk, RateLimits, RatesError};
 
 /// One adapter behind every port: what a room needs to run.
 #[derive(Clone)]
@@ -47,6 +49,8 @@ pub struct Ports {
     pub gate: Arc<dyn StockGate>,
     /// What makes a retry the same purchase.
     pub idempotency: Arc<dyn IdempotencyMap>,
+    /// Rate limits that all instances share.
+    pub rates: Arc<dyn RateLimits>,
     /// The law.
     pub ledger: Arc<dyn Ledger>,
     /// Who may do what.

@@ -54,6 +54,20 @@ impl Vhost {
         self.make().await;
     }
 
+    /// Gives the programs' own users what `rabbitmq/permissions.json` gives them.
+    pub async fn permit_programs(&self) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../rabbitmq/permissions.json");
+        let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for given in all["permissions"].as_array().unwrap() {
+            let user = given["user"].as_str().unwrap();
+            let path = format!("/api/permissions/{}/{user}", self.name);
+            let part = |name| &given[name];
+            let (configure, write, read) = (part("configure"), part("write"), part("read"));
+            let rights = json!({ "configure": configure, "write": write, "read": read });
+            self.management.put(&path, &rights).await;
+        }
+    }
+
     /// Its name; safe in URLs as it is.
     pub fn name(&self) -> &str {
         &self.name

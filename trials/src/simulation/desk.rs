@@ -141,7 +141,8 @@ async fn purchase(app: &App, want: &Want, sync: bool) -> Answer {
         traceparent: None,
     };
     let room = || if sync { app.concluder.room() } else { app.admitter.room() };
-    let purchase = match app.admitter.admit(request, room).await {
+    let purchase = match app.admitter.admit(request, room).await.map(|admission| admission.admitted)
+    {
         Ok(Admitted::Purchase(purchase)) => purchase,
         Ok(Admitted::Stored(order)) if sync => return decided(&order),
         Ok(Admitted::Stored(order)) => return Answer::Accepted { id: order.id },

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shared::adapters::embedded::EmbeddedRates;
 use shared::adapters::payments::SimulatedPayments;
 use shared::ports::Ports;
 use tokio::sync::Notify;
@@ -46,6 +47,7 @@ impl Node {
             queue: Arc::new(TappedQueue::new(tap.clone())),
             gate: Arc::new(TappedGate(tap.clone())),
             idempotency: Arc::new(TappedMap(tap.clone())),
+            rates: Arc::new(EmbeddedRates::default()),
             ledger: Arc::new(TappedLedger(tap.clone())),
             // Nobody logs in while everything breaks.
             identities: world.ledger.clone(),

@@ -58,6 +58,9 @@ impl TestApp {
     pub(crate) async fn bare(ports: Ports, change: impl FnOnce(&mut Config)) -> Self {
         let mut config: Config = toml::from_str(DEFAULT_TOML).unwrap();
         config.admin.api_key = API_KEY.to_owned().into();
+        // Tests of limits turn them on.
+        config.limits.per_user_per_second = 0;
+        config.limits.sign_ins_per_minute = 0;
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -20,7 +20,7 @@ pub(crate) struct Switches {
     pub(crate) published: Arc<AtomicUsize>,
     /// The ledger refuses everything.
     pub(crate) ledger_away: Arc<AtomicBool>,
-    /// The gate and the idempotency map answer nothing.
+    /// The gate and the limits answer nothing.
     pub(crate) redis_away: Arc<AtomicBool>,
     /// The ledger reports every purchase as a collision.
     pub(crate) collide: Arc<AtomicBool>,
@@ -40,6 +40,7 @@ impl Switches {
         let switches = self.clone();
         Ports {
             queue: Arc::new(Switched { inner: ports.queue, switches: switches.clone() }),
+            rates: Arc::new(Switched { inner: ports.rates, switches: switches.clone() }),
             gate: Arc::new(Switched { inner: ports.gate, switches: switches.clone() }),
             ledger: Arc::new(GuardedLedger { inner: ports.ledger, guard: switches }),
             ..ports
@@ -84,6 +85,19 @@ impl PurchaseQueue for Switched<dyn PurchaseQueue> {
         } else {
             self.inner.writable()
         }
+    }
+}
+
+#[async_trait]
+impl RateLimits for Switched<dyn RateLimits> {
+    async fn take(&self, asks: &[RateAsk]) -> Result<Vec<Rated>, RatesError> {
+        if is(&self.switches.redis_away) {
+            return Err(RatesError("switched off".into()));
+        }
+        self.inner.take(asks).await
+    }
+    async fn give_back(&self, asks: &[RateAsk]) -> Result<(), RatesError> {
+        self.inner.give_back(asks).await
     }
 }
 

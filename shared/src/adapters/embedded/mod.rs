@@ -7,6 +7,7 @@ mod gate;
 mod idempotency;
 mod ledger;
 mod queue;
+mod rates;
 
 pub use bus::EmbeddedBus;
 pub use gate::EmbeddedGate;
@@ -15,3 +16,4 @@ pub use idempotency::EmbeddedIdempotencyMap;
 pub use ledger::Tamper;
 pub use ledger::{Contents, EmbeddedLedger};
 pub use queue::EmbeddedQueue;
+pub use rates::EmbeddedRates;

@@ -9,7 +9,7 @@
 //! | `reads`, `audit` | reading |
 //! | `catalogue`, `sales`, `outbox`, `dead_letters`, `letters` | the rest of the port |
 //! | `identities` | accounts, sessions, keys, the audit log's lines |
-//! | `migrate` | the tables |
+//! | `migrate`, `grants` | the tables, and what each program may do with them |
 //! | `realign` | after the database was restored to an earlier point |
 //!
 //! Lock order everywhere: orders already there (by ID) → inventory (by ID) → sales → buyers →
@@ -22,6 +22,7 @@ mod catalogue;
 mod connect;
 mod dead_letters;
 mod errors;
+mod grants;
 mod identities;
 mod ledger;
 mod letters;
@@ -42,6 +43,7 @@ mod transaction;
 mod view;
 mod write;
 
+pub use grants::{Program, grant};
 pub use ledger::PostgresLedger;
 pub use migrate::migrate;
 pub use realign::{Raised, RaisedProduct, Realigned};

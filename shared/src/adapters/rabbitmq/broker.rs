@@ -1,10 +1,12 @@
 //! Where the broker is and how to treat it; parsed once, shared by all connections.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
 use secrecy::ExposeSecret;
+use tracing::info;
 
 use crate::config;
 
@@ -22,6 +24,8 @@ pub(super) struct Settings {
     pub(super) confirm_timeout: Duration,
     pub(super) prefetch: u16,
     pub(super) reconnect_max: Duration,
+    /// The user may make exchanges and queues, as far as is known.
+    declares: AtomicBool,
 }
 
 impl Broker {
@@ -34,7 +38,20 @@ impl Broker {
             confirm_timeout: config.confirm_timeout,
             prefetch: config.prefetch,
             reconnect_max: config.reconnect_max,
+            declares: AtomicBool::new(true),
         })))
+    }
+
+    /// Whether connections declare the topology, or only look whether it is there.
+    pub(super) fn declares(&self) -> bool {
+        self.0.declares.load(Ordering::Relaxed)
+    }
+
+    /// The user may not make anything.
+    pub(super) fn only_look(&self) {
+        if self.0.declares.swap(false, Ordering::Relaxed) {
+            info!("the broker's user makes no exchanges and queues; those that are there are used");
+        }
     }
 
     pub(super) fn settings(&self) -> &Settings {

@@ -13,7 +13,7 @@ use async_rs::TokioRuntime;
 use futures::Stream;
 use lapin::tcp::{AsyncTcpStream, TLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
+use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, ErrorKind, Event};
 use tokio::time::timeout;
 
 use super::broker::Broker;
@@ -55,19 +55,44 @@ struct Open {
     socket: Arc<Socket>,
 }
 
+/// The user may not do it (AMQP 0-9-1, 403).
+fn is_access_refused(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == 403)
+}
+
 /// Our handle of the socket below lapin; shuts it when dropped.
 #[derive(Default)]
 struct Socket(OnceLock<TcpStream>);
 
 impl Link {
-    /// Connects, opens a channel and declares the topology on it. `purpose` is how operators tell
-    /// our connections apart in the management UI.
+    /// Connects, opens a channel and declares the topology on it. `purpose` is how operators tell our
+    /// connections apart in the management UI. A user who may not make anything uses what others have made:
+    /// with what arguments, only its maker is told.
     pub(super) async fn open(broker: &Broker, purpose: &str) -> Result<(Self, Channel), LinkError> {
+        let declares = broker.declares();
+        match Self::open_once(broker, purpose, declares).await {
+            Err(LinkError::Broker(error)) if declares && is_access_refused(&error) => {
+                broker.only_look();
+                Self::open_once(broker, purpose, false).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_once(
+        broker: &Broker,
+        purpose: &str,
+        declares: bool,
+    ) -> Result<(Self, Channel), LinkError> {
         let socket = Arc::new(Socket::default());
         let attempt = async {
             let connection = dial(broker, purpose, socket.clone()).await?;
             let channel = connection.create_channel().await?;
-            topology::declare(&channel).await?;
+            if declares {
+                topology::declare(&channel).await?;
+            } else {
+                topology::look(&channel).await?;
+            }
             Ok((connection, channel))
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {

@@ -96,6 +96,19 @@ pub(super) async fn declare(channel: &Channel) -> Result<(), lapin::Error> {
     Ok(())
 }
 
+/// Fails where something is not there. With which arguments, only its maker is told.
+pub(super) async fn look(channel: &Channel) -> Result<(), lapin::Error> {
+    for &(name, kind) in EXCHANGES {
+        let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+        channel.exchange_declare(name.into(), kind.into(), options, FieldTable::default()).await?;
+    }
+    for &(name, _) in QUEUES {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        channel.queue_declare(name.into(), options, FieldTable::default()).await?;
+    }
+    Ok(())
+}
+
 fn table(arguments: &[(&str, Argument)]) -> FieldTable {
     let mut table = FieldTable::default();
     for &(key, value) in arguments {

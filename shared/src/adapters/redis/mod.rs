@@ -1,9 +1,11 @@
-//! Redis: the gate and the idempotency map. Allowed to be wrong, flushed, behind or away.
+//! Redis: the gate, the idempotency map and rate limits. Allowed to be wrong, flushed, behind or away.
 
 mod connection;
 mod gate;
 mod idempotency;
+mod rates;
 
 pub use connection::RedisPool;
 pub use gate::RedisGate;
 pub use idempotency::RedisIdempotencyMap;
+pub use rates::RedisRates;

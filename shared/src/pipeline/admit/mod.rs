@@ -1,8 +1,11 @@
 //! Admit: accept a purchase. Everything that can be refused without the ledger is refused here,
 //! from memory; what remains is stamped with an ID, the price and the moment.
 //!
-//! validate → product known → sale window → edge check → mint → room in line → idempotency →
-//! publish → 202
+//! user's limit here → product known → sale window → edge check → mint → room in line → user's limit
+//! everywhere → idempotency → publish → 202
+
+mod quota;
+mod request;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -11,99 +14,23 @@ use std::time::Duration;
 use metrics::{Counter, counter};
 use tracing::debug;
 
+pub use self::quota::{Quota, UserLimits};
+pub use self::request::{Admission, AdmitError, Admitted, Item, Request, Want};
 use super::group_commit::{Bounds, GroupCommit, LineError};
 use super::key::KeyRing;
 use super::recall::{Earlier, Recall};
 use crate::boards::Boards;
 use crate::domain::{
-    Fingerprint, IdempotencyKey, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase,
-    Quantity, Reason, Sale, SaleId, Terms, UserId,
+    Fingerprint, Keyed, Kind, Product, ProductId, ProductRef, Purchase, Reason, Sale, Terms,
 };
 use crate::failpoints;
 use crate::planted::planted;
 use crate::ports::{
-    Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, LedgerError, PurchaseQueue,
-    QueueError,
+    Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, PurchaseQueue, QueueError,
 };
 
 /// Keys in one call of the map, however small the messages are that go to the broker.
 const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-
-/// What a client asks for, parsed.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// What to buy.
-    pub item: Item,
-    /// How many units.
-    pub quantity: Quantity,
-    /// For whom.
-    pub user_id: UserId,
-    /// Buy or hold.
-    pub want: Want,
-    /// The client's key.
-    pub key: Option<IdempotencyKey>,
-    /// The client's W3C `traceparent`.
-    pub traceparent: Option<Box<str>>,
-}
-
-/// How a request names what it is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
-    /// A product, in whichever of its sales is open.
-    Product(ProductRef),
-    /// The product of a sale, in this sale only.
-    Sale(SaleId),
-}
-
-/// What the client wants done with the units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Buy them.
-    Buy,
-    /// Hold them, for as long as the sale or the configuration says.
-    Hold,
-}
-
-/// A purchase that may go on.
-#[derive(Debug, Clone)]
-pub enum Admitted {
-    /// To be published or settled; of a retry, exactly the purchase of the first try.
-    Purchase(Purchase),
-    /// A retry of an order that the ledger already has.
-    Stored(Arc<Order>),
-}
-
-/// Why a purchase was not accepted. Nothing was published.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum AdmitError {
-    /// A rule refuses it: sold out, sale over, no such product, key reused.
-    #[error("refused: {0}")]
-    Refused(Reason),
-    /// There is no such sale.
-    #[error("no such sale")]
-    NoSuchSale,
-    /// Something it needs is away.
-    #[error("{0}")]
-    Unavailable(String),
-    /// Too many wait already.
-    #[error("too many purchases are waiting")]
-    Overloaded,
-}
-
-impl From<LineError> for AdmitError {
-    fn from(error: LineError) -> Self {
-        match error {
-            LineError::Full => Self::Overloaded,
-            LineError::Closed => Self::Unavailable(error.to_string()),
-        }
-    }
-}
-
-impl From<LedgerError> for AdmitError {
-    fn from(error: LedgerError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
 
 type Remembered = Result<Option<Purchase>, IdempotencyError>;
 
@@ -118,6 +45,7 @@ pub struct Admitter {
     recall: Recall,
     remembering: GroupCommit<Purchase, Remembered>,
     publishing: GroupCommit<Purchase, Result<(), QueueError>>,
+    limits: UserLimits,
     timeout: Duration,
     hold_seconds: u32,
     /// By reason, in the order of their declaration.
@@ -138,6 +66,8 @@ pub struct Parts {
     pub queue: Arc<dyn PurchaseQueue>,
     /// Remembers keyed purchases.
     pub idempotency: Arc<dyn IdempotencyMap>,
+    /// How much one user may ask for.
+    pub limits: UserLimits,
     /// Length of a hold where the sale does not say.
     pub hold_seconds: u32,
 }
@@ -157,6 +87,7 @@ impl Admitter {
             clock: parts.clock,
             ledger: parts.ledger,
             queue: parts.queue,
+            limits: parts.limits,
             timeout,
             hold_seconds: parts.hold_seconds,
             refusals: Reason::ALL.iter().map(|&reason| refusals(reason)).collect(),
@@ -165,24 +96,35 @@ impl Admitter {
 
     /// Checks and stamps a request. Nothing is published yet. `room` says whether there is a place
     /// in the line that the purchase goes to next: whoever is turned away there costs no round trip
-    /// for a key before.
+    /// before. Who is refused by what is known here costs none either, and so does not count for the
+    /// user's limit elsewhere.
     pub async fn admit(
         &self,
         request: Request,
         room: impl Fn() -> Result<(), LineError>,
-    ) -> Result<Admitted, AdmitError> {
+    ) -> Result<Admission, AdmitError> {
+        let taking = self.limits.take_here(&request).map_err(AdmitError::Limited)?;
         let refused = match self.stamp(&request).await {
-            Ok(purchase) if purchase.keyed.is_none() => return Ok(Admitted::Purchase(purchase)),
             Ok(purchase) => {
-                room()?;
-                return self.remember(purchase).await;
+                let keyed = purchase.keyed.is_some();
+                if keyed || !taking.is_nothing() {
+                    room()?;
+                }
+                let quota = self.limits.take_everywhere(taking, &request.user_id).await;
+                let quota = quota.map_err(AdmitError::Limited)?;
+                let admitted = if keyed {
+                    self.remember(purchase).await?
+                } else {
+                    Admitted::Purchase(purchase)
+                };
+                return Ok(Admission { admitted, quota });
             }
             Err(AdmitError::Refused(reason)) => reason,
             Err(error) => return Err(error),
         };
         // A retry of something accepted earlier is answered by that, whatever holds now.
-        if let Some(original) = self.earlier(&request).await? {
-            return Ok(original);
+        if let Some(admitted) = self.earlier(&request).await? {
+            return Ok(Admission { admitted, quota: None });
         }
         if let Some(counter) = self.refusals.get(refused as usize) {
             counter.increment(1);
