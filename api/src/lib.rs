@@ -13,9 +13,10 @@
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
 //! | `levels`, `sales`, `sampler`, `readiness` | stock, sales, queue and dependencies, asked in bounded ways |
 //! | `identity` | who asks, and what they may do |
-//! | `limits`, `webhook` | how often, and signed by whom |
+//! | `limits`, `challenge`, `webhook` | how often, by people only, and signed by whom |
 //! | `table`, `contract` | what is true of every route |
 
+pub mod challenge;
 pub mod client_addr;
 pub mod contract;
 pub mod cors;

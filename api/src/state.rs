@@ -21,6 +21,7 @@ use shared::pipeline::track::Tracker;
 use shared::ports::{Announcement, LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
+use crate::challenge::Challenge;
 use crate::identity::{Gatekeeper, Sessions};
 use crate::levels::Levels;
 use crate::limits::Limits;
@@ -28,7 +29,7 @@ use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sales::Sales;
 use crate::sampler::Sampler;
-use crate::webhook::WebhookSecret;
+use crate::webhook::Signature;
 
 /// The state as handlers are given it.
 pub type Shared = Arc<App>;
@@ -55,7 +56,9 @@ pub struct App {
     /// Takes payments for holds.
     pub cashier: Cashier,
     /// Checks what payment providers send.
-    pub webhook_secret: WebhookSecret,
+    pub webhooks: Signature,
+    /// Tells people from programs.
+    pub challenge: Challenge,
     /// Looks them up.
     pub tracker: Tracker,
     /// Reads stock.
@@ -144,7 +147,8 @@ impl App {
                 draining.clone(),
             ),
             advancer,
-            webhook_secret: WebhookSecret::new(&config.payments),
+            webhooks: Signature::of_webhooks(&config.payments),
+            challenge: Challenge::new(&config.auth),
             tracker: Tracker::new(
                 Arc::clone(&boards),
                 Arc::clone(&keys),

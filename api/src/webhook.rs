@@ -1,6 +1,6 @@
-//! Signatures of webhooks: `t=SECONDS,v1=HEX`, where `v1` is the HMAC-SHA256 of `t`, a full stop and
-//! the body under a secret that the payment provider shares. The time is signed too, so that an old
-//! message cannot be sent again later.
+//! Signatures of what others tell us: `t=SECONDS,v1=HEX`, where `v1` is the HMAC-SHA256 of `t`, a full stop
+//! and what is told, under a secret that both share. The time is signed too, so that an old message cannot
+//! be sent again later.
 
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -10,13 +10,13 @@ use shared::domain::Timestamp;
 use std::time::Duration;
 use tracing::warn;
 
-/// Checks webhooks.
-pub struct WebhookSecret {
+/// Checks what is signed with one secret.
+pub struct Signature {
     secret: SecretString,
     tolerance: Duration,
 }
 
-/// Why a webhook is not believed.
+/// Why it is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSignature {
     /// Not of the form `t=SECONDS,v1=HEX`.
@@ -30,16 +30,22 @@ pub enum BadSignature {
     Wrong,
 }
 
-impl WebhookSecret {
-    /// The configured secret; where there is none, one for this run, shown once in the log.
-    pub fn new(config: &Payments) -> Self {
+impl Signature {
+    /// Signatures with `secret`, of which the time may be `tolerance` away.
+    pub fn new(secret: SecretString, tolerance: Duration) -> Self {
+        Self { secret, tolerance }
+    }
+
+    /// Those of webhooks: with the configured secret; where there is none, with one for this run, shown once
+    /// in the log.
+    pub fn of_webhooks(config: &Payments) -> Self {
         let tolerance = config.webhook_tolerance;
         if !config.webhook_secret.expose_secret().is_empty() {
-            return Self { secret: config.webhook_secret.clone(), tolerance };
+            return Self::new(config.webhook_secret.clone(), tolerance);
         }
         let secret = format!("{:032x}", rand::random::<u128>());
         warn!(secret, "payments.webhook_secret is empty: webhooks are signed with this one");
-        Self { secret: secret.into(), tolerance }
+        Self::new(secret.into(), tolerance)
     }
 
     /// Checks the signature of `body`, received at `now`. A header may carry several `v1`, of which
@@ -87,8 +93,8 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000;
 
-    fn secret() -> WebhookSecret {
-        WebhookSecret { secret: "s3cret".into(), tolerance: Duration::from_secs(300) }
+    fn secret() -> Signature {
+        Signature { secret: "s3cret".into(), tolerance: Duration::from_secs(300) }
     }
 
     fn signed(at: i64, body: &str) -> String {

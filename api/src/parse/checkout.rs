@@ -110,7 +110,7 @@ impl FromRequest<Shared> for SignedWebhook {
         let unsigned = || Problem::new(kind::UNAUTHENTICATED, "Doorbuster-Signature is missing.");
         let signature = signature.ok_or_else(unsigned)?;
         let signature = signature.to_str().unwrap_or_default();
-        app.webhook_secret
+        app.webhooks
             .check(signature, body.as_bytes(), app.clock.now())
             .map_err(|error| Problem::new(kind::UNAUTHENTICATED, error.to_string()))?;
         Ok(Self(event(&body)?))

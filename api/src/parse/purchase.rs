@@ -4,6 +4,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use shared::domain::{ProductId, ProductRef, Quantity, SaleId, Sku, UserId};
 use shared::pipeline::admit::{self, Item, Want};
+use shared::ports::Clock;
 
 use super::body;
 use super::fields::Fields;
@@ -36,10 +37,12 @@ impl FromRequest<Shared> for PurchaseForm {
         let key = headers::idempotency_key(&parts.headers);
         let traceparent = headers::traceparent(&parts.headers);
         let respond_async = headers::prefers_async(&parts.headers);
+        let verdict = app.challenge.verdict(&parts.headers);
         let body = body::read(Request::from_parts(parts, body), app, 1).await?;
         let (Named { item, quantity, user_id }, key) =
             both(named(&body, app.quantity_max, access.buys_for_themself()), key)?;
         let user_id = access.buyer(user_id)?.ok_or_else(|| Faults::one("userId", "is missing"))?;
+        app.challenge.check(&access, verdict.as_deref(), &user_id, app.clock.now())?;
         let want = Want::Buy;
         let request = admit::Request { item, quantity, user_id, want, key, traceparent };
         Ok(Self { request, wait, respond_async })
@@ -60,6 +63,7 @@ impl FromRequest<Shared> for BuyForm {
         let key = headers::idempotency_key(&parts.headers);
         let header_user = headers::user_id(&parts.headers);
         let traceparent = headers::traceparent(&parts.headers);
+        let verdict = app.challenge.verdict(&parts.headers);
         let body = body::read_optional(Request::from_parts(parts, body), app).await?;
         // A body that is there must be sound, also where the header says it all.
         let fields = body.map(|body| Fields::read(&body)).transpose();
@@ -70,6 +74,7 @@ impl FromRequest<Shared> for BuyForm {
         let (user_id, key) = both(user_id, key)?;
         let missing = || Faults::one("userId", "is missing, and X-User-Id too");
         let user_id = access.buyer(user_id)?.ok_or_else(missing)?;
+        app.challenge.check(&access, verdict.as_deref(), &user_id, app.clock.now())?;
         let (quantity, want, item) = (Quantity::ONE, Want::Buy, Item::Product(product));
         Ok(Self(admit::Request { item, quantity, user_id, want, key, traceparent }))
     }

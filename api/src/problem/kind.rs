@@ -31,6 +31,7 @@ kinds! {
     INVALID_REQUEST = BAD_REQUEST, "The request is not valid";
     UNAUTHENTICATED = UNAUTHORIZED, "Credentials are missing or wrong";
     FORBIDDEN = FORBIDDEN, "These credentials do not allow it";
+    CHALLENGE_REQUIRED = FORBIDDEN, "A challenge must be passed first";
     NOT_FOUND = NOT_FOUND, "There is nothing at this path";
     PURCHASE_NOT_FOUND = NOT_FOUND, "This tracking ID was never issued";
     SALE_NOT_FOUND = NOT_FOUND, "There is no such sale";

@@ -23,7 +23,7 @@ responses! {
     NeverIssued = "PURCHASE_NOT_FOUND: this tracking ID was never issued.";
     NoSuchOrder = "ORDER_NOT_FOUND: there is no such order.";
     NoSuchReservation = "RESERVATION_NOT_FOUND: there is no such reservation.";
-    Forbidden = "FORBIDDEN: it belongs to another user, or these credentials do not allow it.";
+    Forbidden = "FORBIDDEN: it belongs to another user, or these credentials do not allow it. CHALLENGE_REQUIRED: buyers must pass a challenge first.";
     UserTaken = "USER_TAKEN: another account has this name.";
     WrongCredentials = "UNAUTHENTICATED: the user, the password or the token is wrong, or its session is over.";
     InvalidTransition = "INVALID_TRANSITION: the order does not allow it where it stands; details.allowed says what it does. RESERVATION_EXPIRED: the hold ran out.";

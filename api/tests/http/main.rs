@@ -5,6 +5,7 @@ mod access;
 mod async_purchase;
 mod bad_input;
 mod browsers;
+mod challenge;
 mod contract;
 mod dead_letters;
 mod identity;

@@ -23,8 +23,12 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 const PAY_WITHIN_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// Keys whose values are never shown.
-const SECRETS: &[(&str, &str)] =
-    &[("admin", "api_key"), ("tracking", "secret"), ("payments", "webhook_secret")];
+const SECRETS: &[(&str, &str)] = &[
+    ("admin", "api_key"),
+    ("auth", "challenge_secret"),
+    ("payments", "webhook_secret"),
+    ("tracking", "secret"),
+];
 
 /// Keys whose values are shown without the password in them.
 const URLS: &[(&str, &str)] = &[("postgres", "url"), ("redis", "url"), ("rabbitmq", "url")];

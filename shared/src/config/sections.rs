@@ -290,6 +290,9 @@ pub struct Auth {
     pub session_seconds: NonZeroU32,
     pub passwords_at_once: NonZeroUsize,
     pub jwks: String,
+    pub challenge_secret: SecretString,
+    #[serde(rename = "challenge_tolerance_s", deserialize_with = "seconds")]
+    pub challenge_tolerance: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
