@@ -13,29 +13,34 @@ use crate::table::operations;
 /// The names of the ways to say who one is.
 const SCHEMES: [&str; 2] = ["accessToken", "apiKey"];
 
-/// Completes the document that the routes have written.
-pub fn complete(openapi: &mut OpenApi) {
+/// Completes the document that the routes have written. Where users are believed (`open`), buyers need no
+/// credentials.
+pub fn complete(openapi: &mut OpenApi, open: bool) {
     for (template, item) in &mut openapi.paths.paths {
         let rules: Vec<_> = operations(item)
             .map(|(method, _)| (method.clone(), rule_of(&method, template)))
             .collect();
         for (method, rule) in rules {
             if let Some(operation) = operation(item, method.as_str()) {
-                protect(operation, rule);
+                protect(operation, rule, open);
             }
         }
     }
     openapi.extensions = Some(problem_codes());
 }
 
-fn protect(operation: &mut Operation, rule: Rule) {
+fn protect(operation: &mut Operation, rule: Rule, open: bool) {
     let scope = match rule {
         Rule::Anyone | Rule::Nobody => return,
         Rule::Buyers(scope) | Rule::Operators(scope) => scope,
     };
     // OpenAPI 3.1 lets any scheme list what it takes (section 4.8.30).
-    let ways = SCHEMES.map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()]));
-    operation.security = Some(ways.to_vec());
+    let mut ways: Vec<_> =
+        SCHEMES.iter().map(|scheme| SecurityRequirement::new(*scheme, [scope.as_str()])).collect();
+    if open && matches!(rule, Rule::Buyers(_)) {
+        ways.push(SecurityRequirement::default());
+    }
+    operation.security = Some(ways);
     for (status, name) in [("401", "Unauthenticated"), ("403", "Forbidden")] {
         let answer = Ref::from_response_name(name).into();
         operation.responses.responses.entry(status.to_owned()).or_insert(answer);

@@ -69,7 +69,7 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(docs::docs))
         .split_for_parts();
 
-    contract::complete(&mut openapi);
+    contract::complete(&mut openapi, app.gatekeeper.open());
     match openapi.to_json() {
         Ok(document) => drop(app.openapi.set(document.into())),
         Err(error) => error!(%error, "the OpenAPI document cannot be written"),

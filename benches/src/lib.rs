@@ -30,7 +30,7 @@ pub mod summary;
 mod table;
 pub mod usl;
 
-pub use engine::{Follow, Load, LoadError, Scenario, Watched, measure};
+pub use engine::{Buyer, Follow, Load, LoadError, Scenario, Watched, measure};
 pub use knee::{Knee, KneePlan, Step, knee};
 pub use overload::{Overload, OverloadPlan, overload};
 pub use shop::ShopError;

@@ -63,6 +63,11 @@ impl Gatekeeper {
         Ok(Access { caller, origin, open: self.open })
     }
 
+    /// Whether who says who they are is believed.
+    pub const fn open(&self) -> bool {
+        self.open
+    }
+
     /// Takes the keys of other programs anew.
     pub fn set_services(&self, keys: Vec<ServiceKey>) {
         let valid = keys.into_iter().filter(|key| key.revoked_at.is_none());
@@ -75,12 +80,13 @@ impl Gatekeeper {
 
     /// Credentials that are there must be right, also where none are needed.
     fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        if let Some(key) = headers.get(X_API_KEY) {
-            return self.key(key.as_bytes());
-        }
-        match headers.get(header::AUTHORIZATION) {
-            None => Ok(Caller::Anyone),
-            Some(value) => self.token(value),
+        match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
+            (None, None) => Ok(Caller::Anyone),
+            (Some(key), None) => self.key(key.as_bytes()),
+            (None, Some(value)) => self.token(value),
+            (Some(_), Some(_)) => {
+                Err(unauthenticated("Send an access token or an API key, not both.", false))
+            }
         }
     }
 

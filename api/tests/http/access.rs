@@ -15,6 +15,8 @@ use crate::support::{API_KEY, TestApp};
 struct Who {
     name: String,
     header: Option<(&'static str, String)>,
+    /// They send the admin's key too.
+    key_too: bool,
     /// What they should be let in to.
     may: Box<dyn Fn(Rule) -> bool>,
     /// What they are answered otherwise.
@@ -27,7 +29,13 @@ fn who(
     refusal: (u16, &'static str),
     may: impl Fn(Rule) -> bool + 'static,
 ) -> Who {
-    Who { name: name.to_owned(), header, may: Box::new(may), refusal }
+    Who { name: name.to_owned(), header, key_too: false, may: Box::new(may), refusal }
+}
+
+impl Who {
+    fn beside_a_key(self) -> Self {
+        Self { key_too: true, ..self }
+    }
 }
 
 const UNKNOWN: (u16, &str) = (401, "UNAUTHENTICATED");
@@ -53,6 +61,7 @@ async fn everybody(app: &TestApp, open: bool) -> Vec<Who> {
         // Credentials that are there must be right, also where none are needed.
         who("a wrong token", bearer(format!("{customer}x")), UNKNOWN, |_| false),
         who("another scheme", Some(("authorization", "Basic YTpi".into())), UNKNOWN, |_| false),
+        who("a token beside a key", bearer(customer), UNKNOWN, |_| false).beside_a_key(),
         who("a wrong key", Some(("x-api-key", "wrong".into())), UNKNOWN, |_| false),
     ];
     for scope in Scope::ALL {
@@ -80,6 +89,7 @@ async fn knock(app: &TestApp, method: &str, template: &str, who: &Who) -> (u16, 
         .join("/");
     let mut headers = vec![("content-type", "text/plain")];
     headers.extend(who.header.as_ref().map(|(name, value)| (*name, value.as_str())));
+    headers.extend(who.key_too.then_some(("x-api-key", API_KEY)));
     let answer = app.send(method, &path, &headers, "?").await;
     let code = if answer.status >= 400 { answer.json()["code"].clone() } else { Value::Null };
     (answer.status, code)

@@ -34,6 +34,8 @@ pub struct Load {
     pub stock: i64,
     /// The operators' API key, for creating the product.
     pub api_key: Option<String>,
+    /// Who buys, in turn, where the shop asks for access tokens; without any each buyer is new.
+    pub buyers: Vec<Buyer>,
     /// Whether each purchase has an `Idempotency-Key`.
     pub keys: bool,
     /// Whose processor time is counted.
@@ -49,6 +51,15 @@ pub struct Load {
     pub patience: Duration,
     /// Whether to draw progress bars (on stderr, and only on a terminal).
     pub progress: bool,
+}
+
+/// A buyer with an access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buyer {
+    /// Whom the token names.
+    pub user_id: String,
+    /// `Bearer` and the token.
+    pub authorization: String,
 }
 
 /// How buyers learn the outcome of a 202.
@@ -85,6 +96,7 @@ impl Load {
             products: 1,
             stock: 10_000_000,
             api_key: None,
+            buyers: Vec::new(),
             keys: true,
             processes: Vec::new(),
             postgres: None,

@@ -63,7 +63,7 @@ use crate::engine::visitor::Hall;
 use crate::measure::Measurement;
 
 pub use error::LoadError;
-pub use load::{Follow, Load, Watched};
+pub use load::{Buyer, Follow, Load, Watched};
 pub use scenario::Scenario;
 
 /// How often it is looked whether everything is settled.

@@ -17,7 +17,7 @@ const RESPOND_ASYNC: (&str, &str) = ("Prefer", "respond-async");
 /// The buffers of one connection.
 #[derive(Default)]
 pub(crate) struct Buffers {
-    user_id: String,
+    key: String,
     body: Vec<u8>,
     path: String,
 }
@@ -37,15 +37,11 @@ impl Buffers {
                 get(line, path).await
             }
             Ask::Poll => self.look_up(line, *in_turn(&stage.purchases, number)).await,
-            Ask::BuyAsync => self.buy(line, stage, "/api/v1/async/purchase", number).await,
-            Ask::BuySync => self.buy(line, stage, "/api/v1/sync/purchase", number).await,
+            Ask::BuyAsync => self.buy(line, stage, "/api/v1/async/purchase", None, number).await,
+            Ask::BuySync => self.buy(line, stage, "/api/v1/sync/purchase", None, number).await,
             Ask::Hold | Ask::HoldAsync => {
-                self.become_number(stage, number);
-                let headers = [RESPOND_ASYNC, ("Idempotency-Key", self.user_id.as_str())];
-                // Which of the two: the array is in the order that makes them one slice.
-                let first = usize::from(ask == Ask::Hold);
-                let past = if stage.keys { 2 } else { 1 };
-                self.post(line, "/api/v1/reservations", &headers[first..past]).await
+                let prefer = (ask == Ask::HoldAsync).then_some(RESPOND_ASYNC);
+                self.buy(line, stage, "/api/v1/reservations", prefer, number).await
             }
         }
     }
@@ -67,31 +63,33 @@ impl Buffers {
         line: &'a mut Line,
         stage: &Stage,
         path: &str,
+        prefer: Option<(&str, &str)>,
         number: u64,
     ) -> Result<Answer<'a>, Broken> {
         self.become_number(stage, number);
-        let headers = [("Idempotency-Key", self.user_id.as_str())];
-        self.post(line, path, if stage.keys { &headers } else { &[] }).await
-    }
-
-    async fn post<'a>(
-        &self,
-        line: &'a mut Line,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<Answer<'a>, Broken> {
+        let key = stage.keys.then_some(("Idempotency-Key", self.key.as_str()));
+        let token =
+            stage.buyer(number).map(|buyer| ("Authorization", buyer.authorization.as_str()));
+        let mut headers = [("", ""); 3];
+        let mut count = 0;
+        for header in [prefer, key, token].into_iter().flatten() {
+            headers[count] = header;
+            count += 1;
+        }
+        let headers = &headers[..count];
         line.call(&Request { method: "POST", path, headers, body: &self.body }, PATIENCE).await
     }
 
+    /// A buyer that nobody else is; with tokens, the next of those who have one.
     fn become_number(&mut self, stage: &Stage, number: u64) {
-        self.user_id.clear();
+        self.key.clear();
         self.body.clear();
-        let _ = write!(self.user_id, "ld-{}-{number}", stage.run);
+        let _ = write!(self.key, "ld-{}-{number}", stage.run);
+        let user_id = stage.buyer(number).map_or(self.key.as_str(), |buyer| buyer.user_id.as_str());
         let _ = write!(
             self.body,
-            r#"{{"productId":{},"quantity":1,"userId":"{}"}}"#,
+            r#"{{"productId":{},"quantity":1,"userId":"{user_id}"}}"#,
             in_turn(&stage.products, number),
-            self.user_id
         );
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::client::{Target, resolve};
 use crate::engine::error::LoadError;
-use crate::engine::load::Load;
+use crate::engine::load::{Buyer, Load};
 use crate::engine::scenario::Scenario;
 use crate::shop::{Shop, availability};
 
@@ -20,6 +20,7 @@ pub(crate) struct Stage {
     pub(crate) run: String,
     pub(crate) scenario: Scenario,
     pub(crate) keys: bool,
+    buyers: Vec<Buyer>,
     /// The products made for this run.
     pub(crate) products: Vec<i64>,
     /// Where the stock of each is shown.
@@ -62,11 +63,19 @@ impl Stage {
             run,
             scenario,
             keys: load.keys,
+            buyers: load.buyers.clone(),
             availabilities: products.iter().copied().map(availability).collect(),
             taken_before: bought * i64::from(load.products),
             products,
             purchases,
         })
+    }
+}
+
+impl Stage {
+    /// Who arrival `number` is, where buyers have tokens.
+    pub(crate) fn buyer(&self, number: u64) -> Option<&Buyer> {
+        self.buyers.get(number as usize % self.buyers.len().max(1))
     }
 }
 

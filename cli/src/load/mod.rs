@@ -7,6 +7,7 @@ mod overload;
 mod run;
 mod stampede;
 mod summary;
+mod tokens;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -32,6 +33,8 @@ pub(crate) enum Load {
     Compare(Box<compare::Compare>),
     /// Puts rounds of measurements in a folder into tables: medians, shares of the limits, costs
     Summary(summary::Options),
+    /// Access tokens for `--tokens`, signed with the ledger's key: for a shop with auth.mode jwt
+    Tokens(tokens::Tokens),
     /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
     Limits(limits::Options),
     /// The server that `limits` asks
@@ -48,6 +51,7 @@ pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode>
         Load::Overload(options) => overload::run(&options),
         Load::Compare(options) => compare::run(&options),
         Load::Summary(options) => summary::run(&options),
+        Load::Tokens(options) => tokens::run(&options, config),
         Load::Limits(options) => limits::run(&options, config),
         Load::EchoServer => limits::serve_echo(),
     }

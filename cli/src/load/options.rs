@@ -1,12 +1,13 @@
 //! The options that measured runs have in common.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use loadgen::measure::Arrivals;
-use loadgen::{Follow, Load, Scenario, Watched};
+use loadgen::{Buyer, Follow, Load, Scenario, Watched};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -61,6 +62,9 @@ pub(super) struct Options {
     /// The operators' API key
     #[arg(long, value_name = "KEY", env = "DOORBUSTER__ADMIN__API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+    /// Buyers with access tokens, as `doorbuster load tokens` prints them; they buy again and again, in turn
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
     /// Send no Idempotency-Key: saves the API a Redis call
     #[arg(long)]
     no_keys: bool,
@@ -105,6 +109,17 @@ impl FromStr for Process {
 }
 
 impl Options {
+    fn buyers(&self) -> anyhow::Result<Vec<Buyer>> {
+        let Some(file) = &self.tokens else { return Ok(Vec::new()) };
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("--tokens {}", file.display()))?;
+        let buyer = |line: &str| {
+            let (user_id, token) = line.split_once(' ').context("--tokens: write USER TOKEN")?;
+            Ok(Buyer { user_id: user_id.into(), authorization: format!("Bearer {token}") })
+        };
+        text.lines().map(buyer).collect()
+    }
+
     pub(super) fn load(&self, arrivals: Arrivals, duration_s: f64) -> anyhow::Result<Load> {
         let scenario = match self.scenario {
             Name::Accept => Scenario::Accept,
@@ -123,6 +138,7 @@ impl Options {
             products: self.products,
             stock: self.stock,
             api_key: given(&self.api_key),
+            buyers: self.buyers()?,
             keys: !self.no_keys,
             processes: self.processes.iter().map(|process| process.0.clone()).collect(),
             postgres: given(&self.postgres),
