@@ -65,6 +65,9 @@ impl FromRequest<Shared> for RefreshToken {
         let JsonBody(body) = JsonBody::from_request(request, app).await?;
         let mut fields = Fields::read(&body)?;
         let token = fields.text("refreshToken", TOKEN_BYTES_MAX);
+        if token.as_deref() == Some("") {
+            fields.faults().note("refreshToken", "must not be empty");
+        }
         if fields.value("refreshToken").is_none() {
             fields.faults().note_missing("refreshToken");
         }

@@ -97,9 +97,16 @@ async fn every_reference_leads_somewhere_and_every_route_says_what_can_go_wrong(
             _ => {}
         }
     }
+    let mut names = BTreeSet::new();
+    let mut targets = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let route = format!("{method} {path}");
+            assert!(names.insert(operation["operationId"].as_str().unwrap()), "{route}");
+            for answer in operation["responses"].as_object().unwrap().values() {
+                let links = answer["links"].as_object().into_iter().flatten();
+                targets.extend(links.map(|(_, link)| link["operationId"].as_str().unwrap()));
+            }
             assert!(
                 operation["summary"].is_string() && operation["tags"][0].is_string(),
                 "{route}"
@@ -111,6 +118,7 @@ async fn every_reference_leads_somewhere_and_every_route_says_what_can_go_wrong(
             }
         }
     }
+    assert!(targets.len() >= 15 && targets.is_subset(&names), "{targets:?}");
 }
 
 #[tokio::test]

@@ -26,9 +26,11 @@ pub(crate) struct Tokens {
 /// which an API has made when it was started first.
 pub(crate) fn run(options: &Tokens, config: Option<&Path>) -> Result<ExitCode> {
     let config = Config::load(config)?;
-    let ledger = PostgresLedger::connect(&config.postgres).context("check postgres.url")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let keys = runtime.block_on(ledger.signing_keys()).context("check postgres.url")?;
+    let keys = runtime.block_on(async {
+        let ledger = PostgresLedger::connect(&config.postgres).context("check postgres.url")?;
+        ledger.signing_keys().await.context("check postgres.url")
+    })?;
     ensure!(!keys.is_empty(), "there is no signing key yet: start doorbuster-api once");
     let now = SystemClock.now();
     let ring = Ring::of(&keys, config.auth.algorithm, now);
