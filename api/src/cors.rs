@@ -22,13 +22,14 @@ use crate::request_id::{RequestId, X_REQUEST_ID};
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// What browsers may send beside what they always may.
-const SENT: [HeaderName; 8] = [
+const SENT: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
     HeaderName::from_static("prefer"),
     HeaderName::from_static("traceparent"),
+    HeaderName::from_static("x-challenge-verdict"),
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-user-id"),
 ];

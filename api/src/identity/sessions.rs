@@ -122,12 +122,17 @@ impl Sessions {
         Ok(self.identities.end_session(&hash(token), &origin.to_string()).await?)
     }
 
-    /// Accounts of an issuer outside are not here.
+    /// Accounts of an issuer outside are not here; and before tokens can be signed nothing is begun or used
+    /// up for them.
     fn here(&self) -> Result<(), Problem> {
-        if self.auth.jwks.is_empty() {
-            return Ok(());
+        if !self.auth.jwks.is_empty() {
+            let detail = "Accounts are kept by the issuer of the tokens.";
+            return Err(Problem::new(kind::NOT_FOUND, detail));
         }
-        Err(Problem::new(kind::NOT_FOUND, "Accounts are kept by the issuer of the tokens."))
+        match self.gatekeeper.tokens.ring().signer() {
+            Some(_) => Ok(()),
+            None => Err(no_key()),
+        }
     }
 
     fn tokens(
@@ -139,9 +144,7 @@ impl Sessions {
         refresh_seconds: u32,
     ) -> Result<Tokens, Problem> {
         let ring = self.gatekeeper.tokens.ring();
-        let signer = ring.signer().ok_or_else(|| {
-            Problem::new(kind::UNAVAILABLE, "The keys for tokens are not loaded yet.")
-        })?;
+        let signer = ring.signer().ok_or_else(no_key)?;
         let now = seconds(self.clock.now());
         // No longer than the session: what was ended ends.
         let access_seconds = self.auth.access_seconds.get().min(refresh_seconds);
@@ -177,6 +180,10 @@ impl From<IdentityError> for Problem {
             IdentityError::Ledger(error) => error.into(),
         }
     }
+}
+
+fn no_key() -> Problem {
+    Problem::new(kind::UNAVAILABLE, "The keys for tokens are not loaded yet.")
 }
 
 fn seconds(at: Timestamp) -> u64 {

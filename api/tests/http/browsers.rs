@@ -17,7 +17,10 @@ async fn pages_of_listed_origins_may_ask_and_no_others() {
     let asks = [
         ("origin", SHOP),
         ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "content-type,idempotency-key,authorization"),
+        (
+            "access-control-request-headers",
+            "content-type,idempotency-key,authorization,x-challenge-verdict",
+        ),
     ];
     let path = "/api/v1/async/purchase";
     let may = app.send("OPTIONS", path, &asks, "").await;
@@ -25,6 +28,7 @@ async fn pages_of_listed_origins_may_ask_and_no_others() {
     assert_eq!(may.header("access-control-allow-origin"), SHOP);
     assert!(may.header("access-control-allow-methods").contains("POST"));
     assert!(may.header("access-control-allow-headers").contains("idempotency-key"));
+    assert!(may.header("access-control-allow-headers").contains("x-challenge-verdict"));
     assert!(may.header("access-control-allow-credentials").is_empty());
     let bought = app.post_with(path, &[("origin", SHOP)], &buy_body("u-1", 1)).await;
     bought.ok(202);

@@ -88,6 +88,12 @@ async fn holds_that_are_let_go_again_and_again_are_limited_and_paid_ones_are_not
     limited(&hold("ann").await, "holds");
     app.post(SYNC, &buy_body("ann", 1)).await.ok(200);
     hold("bob").await.ok(201);
+    // What is refused keeps nobody from buying, and does not count.
+    let all = json!({"productId": 1, "quantity": 100, "userId": "cid"});
+    for _ in 0..5 {
+        app.post(HOLDS, &all).await.problem(409, "OUT_OF_STOCK");
+    }
+    hold("cid").await.ok(201);
 }
 
 #[tokio::test]

@@ -63,6 +63,14 @@ impl Config {
             let expected = "http.request_timeout_ms: expected more than 30000, the longest wait";
             return Err(ConfigError(expected.into()));
         }
+        let jwks = self.auth.jwks.as_str();
+        let nearby = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
+        let safe = jwks.starts_with("https://") || nearby.iter().any(|url| jwks.starts_with(url));
+        if jwks.contains("://") && !safe {
+            let expected = "auth.jwks: expected a file or an https:// URL: who can change the keys on \
+                            the way can make any token";
+            return Err(ConfigError(expected.into()));
+        }
         if self.payments.pay_within > PAY_WITHIN_MAX {
             let expected = "payments.pay_within_ms: expected at most 2592000000, thirty days";
             return Err(ConfigError(expected.into()));
@@ -164,6 +172,7 @@ mod tests {
             ("[http]\nrequest_timeout_ms = 9", "http.request_timeout_ms", "more than 30000"),
             ("[events]\nsource = \"two words\"", "events.source", "URI reference"),
             ("[auth]\nmode = \"magic\"", "auth.mode", "open"),
+            ("[auth]\njwks = \"http://id.example/keys\"", "auth.jwks", "https"),
         ];
         for (toml, key, expected) in cases {
             let error = with(toml).unwrap_err();

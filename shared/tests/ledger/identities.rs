@@ -21,6 +21,7 @@ families!(
     a_service_key_is_good_until_it_is_revoked,
     the_first_signing_key_is_made_once,
     an_older_signing_key_retires_after_the_overlap,
+    keys_of_two_algorithms_leave_each_other_alone,
     everything_is_in_the_audit_log,
 );
 
@@ -199,6 +200,19 @@ async fn an_older_signing_key_retires_after_the_overlap(world: &World) {
     assert!(keys[0].retires_at.is_none() && keys[1].retires_at > Some(keys[1].created_at));
     add("c", 0).await;
     assert_eq!(world.kids().await, ["c", "a"], "b has retired at once, a has its hour still");
+}
+
+/// While instances are told of another algorithm one by one, both are signed with.
+async fn keys_of_two_algorithms_leave_each_other_alone(world: &World) {
+    for _ in 0..3 {
+        for (kid, algorithm) in [("a", "HS256"), ("b", "EdDSA")] {
+            let key = key(kid, algorithm);
+            world.identities.add_signing_key(&key, true, 0, &tester()).await.unwrap();
+        }
+    }
+    assert_eq!(world.kids().await, ["b", "a"]);
+    world.identities.add_signing_key(&key("c", "EdDSA"), false, 0, &tester()).await.unwrap();
+    assert_eq!(world.kids().await, ["c", "a"]);
 }
 
 async fn everything_is_in_the_audit_log(world: &World) {

@@ -233,8 +233,10 @@ async fn add_signing_key(
     }
     let sql = "update signing_keys
                set retires_at = clock_timestamp() + ? * interval '1 second'
-               where retires_at is null";
-    session.execute(command(sql, (bind::<BigInt, _>(i64::from(overlap_s)),))).await?;
+               where retires_at is null and algorithm = ?";
+    let algorithm = bind::<Text, _>(key.algorithm.as_str());
+    let binds = (bind::<BigInt, _>(i64::from(overlap_s)), algorithm);
+    session.execute(command(sql, binds)).await?;
     let sql = "insert into signing_keys (kid, algorithm, secret) values (?, ?, ?)";
     let binds = (
         bind::<Text, _>(key.kid.as_str()),

@@ -107,9 +107,11 @@ impl Admitter {
         let refused = match self.stamp(&request).await {
             Ok(purchase) => {
                 let keyed = purchase.keyed.is_some();
-                if keyed || !taking.is_nothing() {
+                if keyed || request.want == Want::Hold || !taking.is_nothing() {
                     room()?;
                 }
+                let taking = self.limits.take_hold_here(taking, &request);
+                let taking = taking.map_err(AdmitError::Limited)?;
                 let quota = self.limits.take_everywhere(taking, &request.user_id).await;
                 let quota = quota.map_err(AdmitError::Limited)?;
                 let admitted = if keyed {

@@ -48,19 +48,37 @@ impl UserLimits {
         }
     }
 
-    /// Takes what the request takes, as far as this instance knows.
+    /// Takes a purchase of the user's, as far as this instance knows: whatever becomes of it.
     pub(super) fn take_here(&self, request: &Request) -> Result<Taking, Quota> {
+        let mut taking = Taking(Vec::new());
+        self.take(&mut taking, PURCHASES, self.purchases, request)?;
+        Ok(taking)
+    }
+
+    /// Takes a hold too, of a request that would be accepted: one that is refused keeps nobody from buying.
+    pub(super) fn take_hold_here(
+        &self,
+        mut taking: Taking,
+        request: &Request,
+    ) -> Result<Taking, Quota> {
         let holds = self.holds.filter(|_| request.want == Want::Hold);
-        let limits = [(PURCHASES, self.purchases), (HOLDS, holds)];
-        let mut taking = Vec::new();
-        for (name, policy) in limits {
-            let Some(policy) = policy else { continue };
-            let ask = ask(name, &request.user_id, policy);
-            let rated = self.limiter.take_here(&ask);
-            check(name, rated, &request.user_id)?;
-            taking.push((name, ask, rated));
-        }
-        Ok(Taking(taking))
+        self.take(&mut taking, HOLDS, holds, request)?;
+        Ok(taking)
+    }
+
+    fn take(
+        &self,
+        taking: &mut Taking,
+        name: &'static str,
+        policy: Option<RatePolicy>,
+        request: &Request,
+    ) -> Result<(), Quota> {
+        let Some(policy) = policy else { return Ok(()) };
+        let ask = ask(name, &request.user_id, policy);
+        let rated = self.limiter.take_here(&ask);
+        check(name, rated, &request.user_id)?;
+        taking.0.push((name, ask, rated));
+        Ok(())
     }
 
     /// Takes the same of what all instances have together. Answers what is left of purchases.

@@ -196,8 +196,10 @@ impl Identities for EmbeddedLedger {
     ) -> Result<(), IdentityError> {
         let (mut state, now) = (self.state(), self.clock.now());
         let keys = &mut state.known.signing_keys;
-        let signs = |known: &&mut SigningKey| known.retires_at.is_none();
-        if only_first && keys.iter_mut().filter(signs).any(|k| k.algorithm == key.algorithm) {
+        let signs = |known: &&mut SigningKey| {
+            known.retires_at.is_none() && known.algorithm == key.algorithm
+        };
+        if only_first && keys.iter_mut().any(|known| signs(&known)) {
             return Ok(());
         }
         let retires_at = now.plus_millis(i64::from(overlap_s) * 1_000);
