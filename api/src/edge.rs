@@ -83,9 +83,9 @@ impl Edge {
     /// Puts who they are into the request, or says why they may not come in. Where there is no handler
     /// anybody may hear so.
     fn let_in(&self, request: &mut Request, route: &Route, peer: IpAddr) -> Result<(), Problem> {
-        let Some(rule) = route.rule(request.method()) else { return Ok(()) };
         let origin = self.proxies.client(peer, request.headers());
         self.limits.request(origin)?;
+        let Some(rule) = route.rule(request.method()) else { return Ok(()) };
         let access = self.gatekeeper.admit(rule, request.headers(), origin)?;
         request.extensions_mut().insert(access);
         Ok(())

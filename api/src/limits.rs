@@ -43,10 +43,10 @@ impl Limits {
 
     /// Counts a request of any kind; on this instance only, for nothing that is asked of others may wait
     /// for every request.
-    pub fn request(&self, origin: IpAddr) -> Result<Option<Quota>, Problem> {
-        let Some(policy) = self.requests else { return Ok(None) };
+    pub fn request(&self, origin: IpAddr) -> Result<(), Problem> {
+        let Some(policy) = self.requests else { return Ok(()) };
         let rated = self.limiter.take_here(&ask(REQUESTS, &network(origin), policy));
-        check(Quota { name: REQUESTS, rated }).map(Some)
+        check(Quota { name: REQUESTS, rated })
     }
 
     /// Counts an attempt to register, log in or refresh, of an address and of a name where there is one:
@@ -77,9 +77,9 @@ fn ask(name: &str, whose: &str, policy: RatePolicy) -> RateAsk {
     RateAsk { key: format!("{name}:{whose}"), policy }
 }
 
-fn check(quota: Quota) -> Result<Quota, Problem> {
+fn check(quota: Quota) -> Result<(), Problem> {
     if quota.rated.allowed {
-        return Ok(quota);
+        return Ok(());
     }
     counter!("doorbuster_rate_limited_total", "limit" => quota.name).increment(1);
     Err(Problem::limited(quota))

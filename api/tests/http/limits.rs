@@ -136,6 +136,12 @@ async fn behind_a_trusted_proxy_each_address_has_its_own_limit() {
         seen.push(app.get_with("/livez", &[("x-forwarded-for", "198.51.100.1")]).await);
     }
     limited(seen.iter().find(|answer| answer.status == 429).unwrap(), "requests");
+    // Also for what is not there.
+    let mut astray = Vec::new();
+    for _ in 0..8 {
+        astray.push(app.get_with("/nowhere", &[("x-forwarded-for", "198.51.100.9")]).await);
+    }
+    limited(astray.iter().find(|answer| answer.status == 429).unwrap(), "requests");
     assert_eq!(app.get_with("/livez", &[("x-forwarded-for", "198.51.100.2")]).await.status, 200);
     // The address is what the audit log names.
     let log = app.operate("GET", "/api/v1/admin/audit-log?actor=user:ann", &Value::Null).await;
