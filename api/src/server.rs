@@ -52,7 +52,7 @@ pub async fn serve(
     while let Some((permit, accepted)) = next(&listener, &permits, &ends.draining).await {
         match accepted {
             Ok((stream, peer)) => {
-                settle(&stream, http.write_timeout);
+                tune(&stream, http.write_timeout);
                 let serving = connection(stream, peer.ip(), Arc::clone(&hall), ends.clone());
                 open.spawn(held(permit, serving));
             }
@@ -78,7 +78,7 @@ struct Hall {
 
 /// Answers are small and go out at once; a client that takes none of one for too long is cut by the kernel
 /// (RFC 5482, also while its window is shut).
-fn settle(stream: &TcpStream, write_timeout: Duration) {
+fn tune(stream: &TcpStream, write_timeout: Duration) {
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout));
 }
