@@ -157,7 +157,6 @@ pub async fn logout(
     access: Access,
     RefreshToken(token): RefreshToken,
 ) -> Result<StatusCode, Problem> {
-    app.limits.sign_in(access.origin, None).await?;
     app.sessions.logout(&token, access.origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }
