@@ -76,7 +76,8 @@ impl Access {
         match &self.caller {
             Caller::Anyone => self.open,
             Caller::Person { role: Role::Customer, user_id } => {
-                order.terms.as_ref().is_some_and(|terms| terms.user_id == *user_id)
+                // Of one that is not settled yet nothing is known that is anybody's.
+                order.terms.as_ref().is_none_or(|terms| terms.user_id == *user_id)
             }
             Caller::Person { role: Role::Operator, .. } | Caller::Admin => true,
             Caller::Service { scopes, .. } => {

@@ -245,6 +245,19 @@ async fn what_belongs_to_others_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_customer_sees_the_own_hold_before_it_is_settled() {
+    let app = TestApp::with(5, |config| config.auth.mode = AuthMode::Jwt).await;
+    let ann = app.token("ann", Role::Customer).await;
+    let bearer = format!("Bearer {ann}");
+    let headers = [("authorization", bearer.as_str()), ("prefer", "respond-async")];
+    let one = json!({"productId": 1, "quantity": 1});
+    let accepted = app.post_with("/api/v1/reservations", &headers, &one).await.ok(202);
+    let path = format!("/api/v1/reservations/{}", text(&accepted["trackingId"]));
+    let queued = app.as_user(&ann, "GET", &path, &Value::Null).await.ok(200);
+    assert_eq!((&queued["status"], &queued["userId"]), (&"QUEUED".into(), &Value::Null));
+}
+
+#[tokio::test]
 async fn a_tracking_id_is_followed_by_anybody_without_the_buyers_name() {
     let app = TestApp::with_tokens(9).await;
     let ann = app.token("ann", Role::Customer).await;
