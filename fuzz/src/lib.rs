@@ -63,7 +63,7 @@ pub fn tracking_id(data: &[u8]) {
 }
 
 fn expected() -> Expected {
-    Expected { issuer: "shop".into(), audience: "shop".into(), plain_type_too: true }
+    Expected::new("shop", "shop", true)
 }
 
 /// An access token: any text is refused, for nobody has the key; any claims that *are* signed are judged, and

@@ -42,10 +42,11 @@ struct Service {
 impl Gatekeeper {
     /// A gatekeeper who knows the configured key only, until it is told others.
     pub fn new(config: &Config) -> Self {
+        let auth = &config.auth;
         Self {
             tokens: TokenKeys::default(),
-            open: config.auth.mode == AuthMode::Open,
-            expected: Expected::new(&config.auth),
+            open: auth.mode == AuthMode::Open,
+            expected: Expected::new(&auth.issuer, &auth.audience, !auth.jwks.is_empty()),
             admin: AdminKey::new(&config.admin),
             services: RwLock::default(),
         }
@@ -113,6 +114,10 @@ impl Gatekeeper {
             unauthenticated("Authorization must be `Bearer` and an access token.", false)
         })?;
         let ring = self.tokens.ring();
+        if ring.is_empty() {
+            let detail = "The keys for tokens are not loaded yet.";
+            return Err(Problem::new(kind::UNAVAILABLE, detail));
+        }
         verify(token, &self.expected, |kid| ring.verifier(kid))
             .map(|(user_id, role)| Caller::Person { user_id, role })
             .map_err(|error| unauthenticated(error.as_str(), true))

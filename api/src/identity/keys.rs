@@ -64,6 +64,11 @@ impl Ring {
         self.verifiers.get(kid)
     }
 
+    /// Whether no key is known yet: no token can be judged.
+    pub fn is_empty(&self) -> bool {
+        self.verifiers.is_empty()
+    }
+
     /// What signs, where anything does.
     pub fn signer(&self) -> Option<&Signer> {
         self.signer.as_ref()

@@ -154,6 +154,7 @@ async fn who_is_turned_away_is_told_which_credentials_would_do() {
         answer.header("www-authenticate"),
         r#"Bearer realm="doorbuster", ApiKey realm="doorbuster""#
     );
+    app.token("ann", Role::Customer).await;
     let answer = app.get_with("/livez", &[("authorization", "Bearer a.b.c")]).await;
     answer.problem(401, "UNAUTHENTICATED");
     assert!(answer.header("www-authenticate").contains(r#"error="invalid_token""#));
