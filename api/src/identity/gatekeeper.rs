@@ -17,7 +17,7 @@ use super::admin::AdminKey;
 use super::caller::{Access, Caller};
 use super::keys::TokenKeys;
 use super::rules::Rule;
-use super::tokens::{Expected, verify};
+use super::tokens::{Expected, TokenError, verify};
 use crate::problem::{Problem, kind};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -120,7 +120,12 @@ impl Gatekeeper {
         }
         verify(token, &self.expected, |kid| ring.verifier(kid))
             .map(|(user_id, role)| Caller::Person { user_id, role })
-            .map_err(|error| unauthenticated(error.as_str(), true))
+            .map_err(|error| {
+                if error == TokenError::UnknownKey {
+                    self.tokens.miss();
+                }
+                unauthenticated(error.as_str(), true)
+            })
     }
 
     fn check(&self, rule: Rule, caller: &Caller) -> Result<(), Problem> {

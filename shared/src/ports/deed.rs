@@ -72,6 +72,7 @@ impl Deed {
         let action = match order.status {
             Status::Fulfilled => "order.fulfil",
             Status::Cancelled => "order.cancel",
+            Status::Pending => "order.check-out",
             _ => "order.change",
         };
         let details = json!({ "status": order.status.as_str() });
