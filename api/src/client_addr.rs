@@ -21,9 +21,10 @@ impl TrustedProxies {
             return client;
         }
         let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
-        let hops = lines.iter().rev().flat_map(|line| {
-            line.to_str().unwrap_or_default().rsplit(',').map(address)
-        });
+        let hops = lines
+            .iter()
+            .rev()
+            .flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(address));
         for hop in hops {
             let Some(hop) = hop else { break };
             client = hop.to_canonical();

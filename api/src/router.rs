@@ -12,7 +12,7 @@ use crate::contract;
 use crate::edge::Edge;
 use crate::routes::{
     async_purchase, audit_log, auth, buy, dead_letters, docs, health, operators, orders, payments,
-    planning, products, purchases, queue, reservations, sales, stock, sync_purchase,
+    planning, products, purchases, queue, reservations, sales, stock, sync_purchase, waiting_room,
 };
 use crate::state::Shared;
 use crate::table::RouteTable;
@@ -46,6 +46,11 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(sales::list, planning::create))
         .routes(routes!(sales::show, planning::change))
         .routes(routes!(planning::cancel))
+        // Waiting room
+        .routes(routes!(waiting_room::join))
+        .routes(routes!(waiting_room::leave))
+        .routes(routes!(waiting_room::position))
+        .routes(routes!(waiting_room::position_in_sale))
         // Dead letters
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::replay_many))

@@ -18,6 +18,7 @@ use shared::pipeline::pay::Cashier;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::pipeline::track::Tracker;
+use shared::pipeline::waiting_room::WaitingRooms;
 use shared::ports::{Announcement, LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +62,8 @@ pub struct App {
     pub challenge: Challenge,
     /// Looks them up.
     pub tracker: Tracker,
+    /// The lines in front of sales.
+    pub waiting_rooms: WaitingRooms,
     /// Reads stock.
     pub levels: Levels,
     /// Reads sales.
@@ -153,6 +156,13 @@ impl App {
                 Arc::clone(&boards),
                 Arc::clone(&keys),
                 Arc::clone(&ports.ledger),
+            ),
+            waiting_rooms: WaitingRooms::start(
+                Arc::clone(&ports.rooms),
+                Arc::clone(&ports.room_book),
+                Arc::clone(&boards),
+                Arc::clone(&clock),
+                Arc::clone(&keys),
             ),
             levels,
             sales,

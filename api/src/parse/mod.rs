@@ -16,6 +16,7 @@ mod sale;
 pub mod sale_schema;
 pub mod schema;
 mod tracking_ids;
+mod waiting_room;
 
 pub use body::JsonBody;
 pub use checkout::{CheckoutForm, PaymentEvent, SignedWebhook};
@@ -28,6 +29,7 @@ pub use purchase::{BuyForm, PurchaseForm};
 pub use query::{AuditPage, LetterPage, OrderPage, Page, SalePage, Wait};
 pub use sale::{NewSaleForm, SaleChangeForm};
 pub use tracking_ids::TrackingIds;
+pub use waiting_room::{JoinForm, LineOf, PlaceOf};
 
 /// Longest wait for an outcome, in seconds; longer ones are cut to it.
 pub const WAIT_S_MAX: u64 = 30;

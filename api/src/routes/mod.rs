@@ -20,3 +20,4 @@ pub mod reservations;
 pub mod sales;
 pub mod stock;
 pub mod sync_purchase;
+pub mod waiting_room;

@@ -11,6 +11,7 @@ mod purchase;
 mod sale;
 mod schema;
 mod text;
+mod waiting_room;
 
 pub use accepted::Accepted;
 pub use audit_log::{AuditLog, AuditLogEntry};
@@ -24,3 +25,4 @@ pub use product::{Availability, ProductPage, ProductView, StockView};
 pub use purchase::{PurchaseList, PurchaseView, Sold};
 pub use sale::{SaleList, SaleView};
 pub(crate) use text::PurchasePath;
+pub use waiting_room::{LeftView, PlaceView};

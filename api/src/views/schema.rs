@@ -29,6 +29,11 @@ pub(super) fn reason() -> Object {
         .build()
 }
 
+/// Where somebody stands in line.
+pub(super) fn queue_status() -> Object {
+    words(super::waiting_room::STATUSES.into_iter()).build()
+}
+
 /// Where a sale stands.
 pub(super) fn phase() -> Object {
     words(Phase::ALL.iter().map(|phase| phase.as_str()))

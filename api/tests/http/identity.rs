@@ -62,7 +62,13 @@ impl TestApp {
         self.post(&format!("{AUTH}/{action}"), body).await
     }
 
-    pub(crate) async fn as_user(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn as_user(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Answer {
         let bearer = format!("Bearer {token}");
         let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
         let body = if body.is_null() { String::new() } else { body.to_string() };

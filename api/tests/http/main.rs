@@ -24,3 +24,4 @@ mod support;
 mod sync_purchase;
 mod tls;
 mod tracking;
+mod waiting_room;

@@ -5,11 +5,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
-use crate::domain::{Order, Timestamp, TrackingId};
+use crate::domain::{Order, SaleId, Status, Timestamp, TrackingId, UserId};
 use crate::planted::planted;
+
+/// Buyers that a listener may be behind.
+const SOLD_MAX: usize = 16_384;
 
 /// Recently decided orders.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct OutcomeBoard {
     fresh: Duration,
     max: usize,
     inner: Mutex<Inner>,
+    /// Who got units of a sale, for whoever listens.
+    sold: broadcast::Sender<(SaleId, UserId)>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +48,8 @@ struct Watcher {
 impl OutcomeBoard {
     /// A board of at most `max` orders; one that is not terminal is served for `fresh`.
     pub fn new(max: NonZeroUsize, fresh: Duration) -> Self {
-        Self { fresh, max: max.get(), inner: Mutex::default() }
+        let sold = broadcast::Sender::new(SOLD_MAX);
+        Self { fresh, max: max.get(), inner: Mutex::default(), sold }
     }
 
     /// Takes announced orders: only a higher version replaces. Wakes those who wait for them.
@@ -67,8 +73,12 @@ impl OutcomeBoard {
         at: Instant,
         by_the_ledger: bool,
     ) {
+        let listened = self.sold.receiver_count() > 0;
         let mut inner = self.lock();
         for order in orders {
+            if listened {
+                self.tell_sold(order);
+            }
             inner.settled_through = inner.settled_through.max(Some(order.accepted_at));
             match inner.orders.get_mut(&order.id) {
                 Some(seen) if seen.order.version > order.version && !planted("boards-go-back") => {
@@ -94,6 +104,18 @@ impl OutcomeBoard {
             if let Some(oldest) = inner.ring.pop_front() {
                 inner.orders.remove(&oldest);
             }
+        }
+    }
+
+    /// Who gets units of a sale from now on, bought or held. A listener who is too slow misses some.
+    pub fn sold(&self) -> broadcast::Receiver<(SaleId, UserId)> {
+        self.sold.subscribe()
+    }
+
+    fn tell_sold(&self, order: &Order) {
+        let Some(terms) = order.terms.as_ref() else { return };
+        if let (Some(sale), Status::Confirmed | Status::Reserved) = (terms.sale_id, order.status) {
+            let _ = self.sold.send((sale, terms.user_id.clone()));
         }
     }
 
@@ -159,7 +181,6 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Status;
     use crate::domain::testing::id;
 
     fn board(max: usize) -> Arc<OutcomeBoard> {

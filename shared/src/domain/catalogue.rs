@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::ids::{ProductId, SaleId, Sku};
 use super::money::Money;
 use super::order::Reason;
+use super::room::RoomRules;
 use super::time::Timestamp;
 
 /// A product as the shop describes it. Its stock is elsewhere: see [`super::StockLevel`].
@@ -89,6 +90,9 @@ pub struct Sale {
     pub taken: i64,
     /// It was called off.
     pub cancelled: bool,
+    /// Whoever wants to buy waits in line first. Such a sale always has a limit per user: a pass is good for
+    /// one purchase, and the limit's count tells that there was one.
+    pub waiting_room: Option<RoomRules>,
 }
 
 impl Sale {

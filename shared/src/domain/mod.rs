@@ -16,6 +16,7 @@ pub mod money;
 pub mod order;
 pub mod purchase;
 pub mod rate;
+pub mod room;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -63,6 +63,7 @@ impl Deed {
             "perUserLimit": sale.per_user_limit,
             "holdSeconds": sale.hold_seconds,
             "quantity": sale.quantity,
+            "waitingRoom": sale.waiting_room,
         });
         Self { action, subject: format!("flash-sales/{}", sale.id), details }
     }

@@ -138,6 +138,7 @@ async fn purchase(app: &App, want: &Want, sync: bool) -> Answer {
         user_id: want.user.clone(),
         want: if want.hold { Kind::Hold } else { Kind::Buy },
         key: want.key.clone(),
+        pass: None,
         traceparent: None,
     };
     let room = || if sync { app.concluder.room() } else { app.admitter.room() };

@@ -43,6 +43,8 @@ const API: &[(&str, &str)] = &[
     ("outbox", "select, insert, update, delete"),
     ("dead_letters", "select, insert, update"),
     ("settle_attempts", "select, insert, update, delete"),
+    ("waiting_rooms", "select, insert, update"),
+    ("waiting_room_calls", "select, insert, delete"),
     ("audit_log", "select, insert"),
     ("accounts", "select, insert (user_id, password_hash)"),
     ("sessions", "select, insert, update, delete"),

@@ -294,9 +294,10 @@ impl Identities for PostgresLedger {
 
     async fn add_account(&self, new: &Account, by: &Actor) -> Result<(), IdentityError> {
         let (pool, new, by) = (self.pool.clone(), new.clone(), by.clone());
-        let added = to_its_end(
-            async move { transaction!(pool, |session| add_account(session, &new, &by)) },
-        );
+        let added =
+            to_its_end(
+                async move { transaction!(pool, |session| add_account(session, &new, &by)) },
+            );
         changed(added.await?, IdentityError::Taken)
     }
 
