@@ -25,6 +25,7 @@ use crate::challenge::Challenge;
 use crate::identity::{Gatekeeper, Sessions};
 use crate::levels::Levels;
 use crate::limits::Limits;
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sales::Sales;
@@ -65,6 +66,8 @@ pub struct App {
     pub levels: Levels,
     /// Reads sales.
     pub sales: Sales,
+    /// Tells clients what changes.
+    pub live: Live,
     /// Audits: one at a time, its report for all who ask meanwhile.
     pub audits: GroupCommit<(), AuditResult>,
     /// Tells the rest of the world what was written here.
@@ -128,6 +131,7 @@ impl App {
         let levels =
             Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock));
         let gatekeeper = Arc::new(Gatekeeper::new(config));
+        let live = Live::new(&config.live, &boards, &clock, draining.clone());
         let sales = Sales::new(levels.clone(), Arc::clone(&ports.ledger));
         Self {
             admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
@@ -156,6 +160,7 @@ impl App {
             ),
             levels,
             sales,
+            live,
             audits: audits(&ports),
             relay,
             limits: Arc::new(Limits::new(limiter, &config.limits)),

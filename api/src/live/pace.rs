@@ -1,0 +1,41 @@
+//! How fast frames are pushed, by all hubs of this program together.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::config::Live;
+use tokio::time::Instant;
+
+/// Timers are no finer than this.
+const TOLERANCE: Duration = Duration::from_millis(2);
+
+/// A common pace: so many frames a second, whoever pushes them. What is left of the machine is for purchases.
+#[derive(Debug)]
+pub struct Pace {
+    per_frame: Duration,
+    /// When the frames that were let go are surely out.
+    free_at: Mutex<Instant>,
+}
+
+impl Pace {
+    /// The pace of the configuration.
+    pub fn new(live: &Live) -> Self {
+        let per_frame = Duration::from_secs(1) / live.frames_per_second.get();
+        Self { per_frame, free_at: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits until so many more frames may go.
+    pub async fn take(&self, frames: usize) {
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        let wait = {
+            let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let turn = (*free_at).max(now);
+            *free_at = turn + self.per_frame.saturating_mul(frames);
+            turn - now
+        };
+        if wait > TOLERANCE {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
