@@ -31,12 +31,13 @@ use crate::state::Shared;
             200 {\"orderId\":\"01a1fd54-603e-8000-8001-d731381e41cc\",\"status\":\"FULFILLED\",…}"),
         (name = "Products", description = "What is for sale, and how much of it is left"),
         (name = "Sales", description = "What is sold when, and at which price"),
+        (name = "Push", description = "What changes is told without being asked for"),
         (name = "Identity", description = "Accounts, sessions and access tokens"),
         (name = "Operators", description = "For operators, and for services with the scope"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
     ),
     components(
-        schemas(ProblemDocument, crate::problem::Fault),
+        schemas(ProblemDocument, crate::problem::Fault, crate::views::SaleStatus),
         responses(
             responses::Invalid,
             responses::Unauthenticated,
@@ -61,6 +62,8 @@ use crate::state::Shared;
             responses::RateLimited,
             responses::UserTaken,
             responses::WrongCredentials,
+            responses::UpgradeRequired,
+            responses::OtherOrigin,
             responses::NotNow,
             responses::Other,
         ),

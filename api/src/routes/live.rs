@@ -16,7 +16,7 @@ use crate::parse::{ProductPath, TrackingPath};
 use crate::problem::{Problem, kind, responses};
 use crate::server::Place;
 use crate::state::Shared;
-use crate::views::{PurchaseView, SaleStatus, StockEvent};
+use crate::views::{PurchaseView, StockEvent};
 
 /// Streams what becomes of a purchase
 ///
@@ -106,7 +106,7 @@ pub async fn stock(
         ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "`doorbuster.v1`, and `doorbuster.bearer.` with an access token behind it where no `Authorization` can be set"),
     ),
     responses(
-        (status = 101, description = "The connection is a WebSocket from now on; its messages are as here", body = SaleStatus),
+        (status = 101, description = "The connection is a WebSocket from now on; docs/asyncapi.json has its messages"),
         (status = 400, response = responses::Invalid),
         (status = 401, response = responses::Unauthenticated),
         (status = 403, response = responses::OtherOrigin),

@@ -10,6 +10,7 @@ mod contract;
 mod dead_letters;
 mod identity;
 mod limits;
+mod live;
 mod operations;
 mod operators;
 mod orders;
