@@ -132,15 +132,14 @@ impl<K: Key, S: State> Hub<K, S> {
     fn join(&self) -> watch::Receiver<Told<S>> {
         let mut groups = lock(&self.groups);
         let room = groups.open.iter().find(|group| group.receiver_count() < GROUP_MAX);
-        let mut states = match room {
-            Some(group) => group.subscribe(),
-            None => {
-                let (group, states) = watch::channel(groups.newest.clone());
-                if !groups.over {
-                    groups.open.push(group);
-                }
-                states
+        let mut states = if let Some(group) = room {
+            group.subscribe()
+        } else {
+            let (group, states) = watch::channel(groups.newest.clone());
+            if !groups.over {
+                groups.open.push(group);
             }
+            states
         };
         drop(groups);
         states.mark_changed();
@@ -207,6 +206,7 @@ async fn tell<K: Key, S: State>(
                 }
                 new
             });
+            pace.rest().await;
         }
         tokio::time::sleep(PERIOD).await;
         // Those who had their turn before something newer came are told in the next round.

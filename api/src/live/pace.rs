@@ -1,4 +1,7 @@
 //! How fast frames are pushed, by all hubs of this program together.
+//!
+//! Two things bound it: the configuration, and the machine. Whoever pushed rests for as long as the program was
+//! busy with it, so that pushing never takes more than half of the time, however slow or busy the machine is.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -37,5 +40,15 @@ impl Pace {
         if wait > TOLERANCE {
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Call it when frames were handed out: lets those who have them go first, and notes how long that took.
+    pub async fn rest(&self) {
+        let began = Instant::now();
+        // Comes back behind all that was ready to run.
+        tokio::task::yield_now().await;
+        let rested_at = Instant::now() + began.elapsed();
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *free_at = (*free_at).max(rested_at);
     }
 }

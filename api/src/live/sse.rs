@@ -52,7 +52,7 @@ pub fn stream(
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let events = Events {
         retry: Some(format!("retry: {}\n\n", rand::random_range(RETRY_MS)).into()),
-        events: events.boxed(),
+        news: events.boxed(),
         heartbeat,
         stop: Box::pin(live.draining.clone().cancelled_owned()),
         seat,
@@ -67,7 +67,7 @@ pub fn stream(
 
 struct Events {
     retry: Option<Bytes>,
-    events: BoxStream<'static, Bytes>,
+    news: BoxStream<'static, Bytes>,
     heartbeat: Interval,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     seat: Seat,
@@ -83,7 +83,7 @@ impl Stream for Events {
         if self.stop.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(event) = self.events.poll_next_unpin(cx) {
+        if let Poll::Ready(event) = self.news.poll_next_unpin(cx) {
             if event.is_some() {
                 self.seat.pushed();
             }

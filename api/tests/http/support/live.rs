@@ -113,9 +113,8 @@ impl Socket {
     /// With which code the connection is closed, whatever is said before.
     pub(crate) async fn closed_with(&mut self) -> u16 {
         loop {
-            match self.any().await.expect("it ended without a word") {
-                Message::Close(frame) => return frame.unwrap().code.into(),
-                _ => {}
+            if let Message::Close(frame) = self.any().await.expect("it ended without a word") {
+                return frame.unwrap().code.into();
             }
         }
     }
