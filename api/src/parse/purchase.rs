@@ -189,6 +189,14 @@ pub(super) fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<Prod
     parsed.map_err(|(field, fault)| faults.note(field, fault)).ok()
 }
 
+/// The product that a message names.
+pub fn product_named(mut fields: Fields) -> Result<ProductRef, Faults> {
+    let raw = RawPurchase::product(&mut fields);
+    let mut faults = std::mem::take(fields.faults());
+    let product = product(&raw, &mut faults);
+    faults.or(product)
+}
+
 /// `userId` of a body that says nothing else.
 fn body_user(mut fields: Fields) -> Result<Option<UserId>, Faults> {
     let user = user_id(&mut fields).and_then(|user| match UserId::parse(&*user.0) {

@@ -4,15 +4,19 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde_json::Value;
 use shared::domain::room::Ticket;
-use shared::domain::{ProductRef, SaleId, UserId};
+use shared::domain::{ProductRef, SaleId, Scope, UserId};
 
 use super::fields::Fields;
 use super::purchase;
 use super::raw::{RawPurchase, Text, user_id};
 use super::{JsonBody, headers, path, query};
-use crate::identity::Access;
+use crate::identity::{Access, Rule};
 use crate::problem::{Faults, Problem, kind};
+use crate::routes::waiting_room;
 use crate::state::Shared;
+
+/// Who may stand in line.
+pub const BUYERS: Rule = Rule::Buyers(Scope::Purchases);
 
 /// Which line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +52,12 @@ impl FromRequest<Shared> for JoinForm {
 }
 
 /// The sale or the product, and the user, of a body.
-pub(super) fn join(body: &str) -> Result<(LineOf, Option<UserId>), Faults> {
-    let mut fields = Fields::read(body)?;
+fn join(body: &str) -> Result<(LineOf, Option<UserId>), Faults> {
+    line_of(Fields::read(body)?)
+}
+
+/// The sale or the product, and the user, of an object.
+pub fn line_of(mut fields: Fields) -> Result<(LineOf, Option<UserId>), Faults> {
     let user = user_id(&mut fields).and_then(|user| {
         UserId::parse(user.0).map_err(|error| fields.faults().note("userId", error.0)).ok()
     });
@@ -100,11 +108,8 @@ impl FromRequestParts<Shared> for PlaceOf {
         let named = number.map(|text| sale(text, in_path.is_some())).transpose()?;
         let text = headers::queue_ticket(&parts.headers).or_else(|| parameters.get("ticket"));
         if let Some(text) = text {
-            let ticket = app.waiting_rooms.open_ticket(text)?;
-            let ticket = ticket.ok_or_else(|| Faults::one("ticket", "was not given out here"))?;
-            // To others it is as good as none.
-            let own = access.buyer(Some(ticket.user_id.clone())).is_ok();
-            if !own || named.is_some_and(|sale| sale != ticket.sale_id) {
+            let ticket = waiting_room::open(app, &access, text)?;
+            if named.is_some_and(|sale| sale != ticket.sale_id) {
                 return Err(Problem::plain(kind::NOT_IN_QUEUE));
             }
             return Ok(Self::Ticket(ticket));
@@ -121,7 +126,10 @@ impl FromRequestParts<Shared> for PlaceOf {
         if named.is_none() {
             faults.note("flashSaleId", "is missing, and X-Queue-Ticket too");
         }
-        Ok(faults.or(named.zip(user)).map(|(sale, user)| Self::User(sale, user))?)
+        let (sale, user) = faults.or(named.zip(user))?;
+        // By name only for those who may buy under it.
+        app.gatekeeper.check(BUYERS, &access.caller)?;
+        Ok(Self::User(sale, user))
     }
 }
 

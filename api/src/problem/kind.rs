@@ -56,6 +56,7 @@ kinds! {
     STOCK_IN_USE = CONFLICT, "So many units cannot be withdrawn or added";
     PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE, "The request body is too large";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "The request body is not JSON";
+    UPGRADE_REQUIRED = UPGRADE_REQUIRED, "This path speaks WebSocket only";
     RATE_LIMITED = TOO_MANY_REQUESTS, "Too many requests in too short a time";
     INTERNAL = INTERNAL_SERVER_ERROR, "A defect on our side";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "Something it needs is away";

@@ -40,6 +40,8 @@ responses! {
     TooLarge = "PAYLOAD_TOO_LARGE: the body is larger than 16 KiB (or as configured).";
     NotJson = "UNSUPPORTED_MEDIA_TYPE: the body is not sent as application/json.";
     KeyReused = "IDEMPOTENCY_KEY_REUSED: the key came with another request before.";
+    UpgradeRequired = "UPGRADE_REQUIRED: this path speaks WebSocket only.";
+    OtherOrigin = "FORBIDDEN: pages of this origin may not connect here; http.cors_origins lists those that may.";
     RateLimited = "RATE_LIMITED: too many requests by this user or from this address; details.limit says of what, Retry-After until when.";
     NotNow = "UNAVAILABLE or OVERLOADED: nothing was promised; try again after Retry-After.";
     Other = "Any other failure is a problem document too.";

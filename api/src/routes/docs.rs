@@ -32,12 +32,13 @@ use crate::state::Shared;
         (name = "Products", description = "What is for sale, and how much of it is left"),
         (name = "Sales", description = "What is sold when, and at which price"),
         (name = "Waiting room", description = "First come, first served, and no more than can be served"),
+        (name = "Push", description = "What changes is told without being asked for"),
         (name = "Identity", description = "Accounts, sessions and access tokens"),
         (name = "Operators", description = "For operators, and for services with the scope"),
         (name = "Operations", description = "Is it alive, is it ready, what does it measure?"),
     ),
     components(
-        schemas(ProblemDocument, crate::problem::Fault),
+        schemas(ProblemDocument, crate::problem::Fault, crate::views::SaleStatus),
         responses(
             responses::Invalid,
             responses::Unauthenticated,
@@ -63,6 +64,8 @@ use crate::state::Shared;
             responses::RateLimited,
             responses::UserTaken,
             responses::WrongCredentials,
+            responses::UpgradeRequired,
+            responses::OtherOrigin,
             responses::NotNow,
             responses::Other,
         ),

@@ -8,6 +8,7 @@ mod conclude;
 pub mod dead_letters;
 pub mod docs;
 pub mod health;
+pub mod live;
 pub mod operators;
 pub mod orders;
 pub mod payments;

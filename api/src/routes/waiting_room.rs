@@ -9,9 +9,11 @@ use shared::domain::{Phase, ProductRef, Sale, SaleId};
 use shared::pipeline::waiting_room::{Place, RoomState};
 use shared::ports::Clock;
 
+use crate::identity::Access;
+use crate::live::{Kind, queue, sse};
 use crate::parse::schema::JoinBody;
 use crate::parse::{JoinForm, LineOf, PlaceOf};
-use crate::problem::{Problem, kind, responses};
+use crate::problem::{Faults, Problem, kind, responses};
 use crate::sales::SaleError;
 use crate::state::{App, Shared};
 use crate::views::{LeftView, PlaceView};
@@ -133,9 +135,62 @@ pub async fn position_in_sale(
 )]
 pub async fn leave(State(app): State<Shared>, place: PlaceOf) -> Result<Json<LeftView>, Problem> {
     let ticket = ticket_of(&app, place).await?;
+    give_up(&app, ticket).await.map(Json)
+}
+
+/// Gives a place up.
+pub async fn give_up(app: &App, ticket: Ticket) -> Result<LeftView, Problem> {
     app.waiting_rooms.leave(&ticket).await?;
     let Ticket { sale_id, user_id, .. } = ticket;
-    Ok(Json(LeftView { flash_sale_id: sale_id, user_id, status: "LEFT" }))
+    Ok(LeftView { flash_sale_id: sale_id, user_id, status: "LEFT" })
+}
+
+/// Streams where somebody stands in line
+///
+/// Server-sent events: an event `position` now and whenever it changes. Whoever is connected is there. It ends with
+/// the place; who comes back for more is answered 204, and an `EventSource` then stops.
+#[utoipa::path(
+    get,
+    path = "/api/v1/queue/events",
+    tag = "Waiting room",
+    params(
+        ("X-Queue-Ticket" = Option<String>, Header, description = "The ticket; else flashSaleId and the user"),
+        ("ticket" = Option<String>, Query, description = "The same"),
+        ("flashSaleId" = Option<i64>, Query, description = "The number of a sale"),
+        ("userId" = Option<String>, Query, description = "Whose place"),
+        ("X-User-Id" = Option<String>, Header, description = "The same"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that the client has"),
+    ),
+    responses(
+        (status = 200, description = "`event: position`, `data:` as here", body = PlaceView, content_type = "text/event-stream"),
+        (status = 204, description = "The client has all there will be"),
+        (status = 400, response = responses::Invalid),
+        (status = 403, response = responses::Forbidden),
+        (status = 404, response = responses::NoSuchLine),
+        (status = 503, response = responses::NotNow),
+        (status = "default", response = responses::Other),
+    )
+)]
+pub async fn events(
+    State(app): State<Shared>,
+    place: PlaceOf,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let ticket = ticket_of(&app, place).await?;
+    if sse::last_event_id(&headers) == Some(queue::OVER) {
+        return Ok(sse::nothing_more());
+    }
+    let seat = app.live.seat(Kind::Queue)?;
+    let follower = queue::Follower::new(&app, ticket)?;
+    Ok(sse::stream(&app.live, seat, follower.events()))
+}
+
+/// The ticket of a text. Somebody else's is as good as none.
+pub fn open(app: &App, access: &Access, text: &str) -> Result<Ticket, Problem> {
+    let ticket = app.waiting_rooms.open_ticket(text)?;
+    let ticket = ticket.ok_or_else(|| Faults::one("ticket", "was not given out here"))?;
+    let own = access.buyer(Some(ticket.user_id.clone())).is_ok();
+    if own { Ok(ticket) } else { Err(Problem::plain(kind::NOT_IN_QUEUE)) }
 }
 
 /// The sale whose line is named: it must have one.

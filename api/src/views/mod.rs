@@ -4,6 +4,7 @@ mod accepted;
 mod audit_log;
 mod json;
 mod letter;
+mod live;
 mod operations;
 mod order;
 mod product;
@@ -19,6 +20,7 @@ pub(crate) use json::Object;
 pub use letter::{
     DeadLetterList, DeadLetterMoved, DeadLetterView, DeadLettersMoved, RefusedLetter,
 };
+pub use live::{SOLD_OUT, SaleStatus, StockEvent};
 pub use operations::{Alive, Audit, QueueView};
 pub use order::{OrderList, OrderView, ReservationView, WebhookReceipt};
 pub use product::{Availability, ProductPage, ProductView, StockView};

@@ -40,3 +40,11 @@ pub(super) fn phase() -> Object {
         .description(Some("By the ledger's clock, at `serverTime`."))
         .build()
 }
+
+/// Where a sale stands, and whether anything of it is left.
+pub(super) fn sale_status() -> Object {
+    let all = Phase::ALL.iter().map(|phase| phase.as_str());
+    words(all.chain([super::live::SOLD_OUT]))
+        .description(Some("By the ledger's clock and the stock."))
+        .build()
+}

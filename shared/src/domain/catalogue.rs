@@ -184,6 +184,11 @@ impl Catalogue {
         sales.iter().find(|sale| sale.id == id)
     }
 
+    /// The sales of a product that are not long over, in order of opening.
+    pub fn sales_of(&self, product: ProductId) -> &[Sale] {
+        self.sales.get(&product).map_or(&[], Vec::as_slice)
+    }
+
     /// The sales with a number above `after` (0: all), by number.
     pub fn sales_after(&self, after: SaleId) -> impl Iterator<Item = &Sale> {
         let above = (Bound::Excluded(after), Bound::Unbounded);
@@ -202,7 +207,7 @@ impl Catalogue {
         if !product.active {
             return Err(Reason::ProductInactive);
         }
-        let sales = self.sales.get(&product.id).map_or(&[][..], Vec::as_slice);
+        let sales = self.sales_of(product.id);
         if sales.iter().all(|sale| sale.cancelled) {
             return Ok(Offer { sale: None, unit_price: product.price });
         }
