@@ -204,9 +204,9 @@ async fn ten_thousand_are_let_in_in_the_order_of_their_tickets(
 #[rstest]
 #[tokio::test]
 async fn a_line_that_is_lost_goes_on_where_it_was(#[values(Real, Embedded)] family: Family) {
-    let rules = RoomRules { admit_per_second: 100, ..RULES };
+    let rules = RoomRules { admit_per_second: 200, ..RULES };
     let world = world(family, rules, -1_000, 1_000_000).await;
-    let tickets = world.crowd(0..300).await;
+    let tickets = world.crowd(0..400).await;
     eventually("some are let in", async || (world.admitted().await >= 100).then_some(())).await;
     world.lose.lose().await;
     let latecomers = eventually("others can join", async || {
@@ -214,7 +214,7 @@ async fn a_line_that_is_lost_goes_on_where_it_was(#[values(Real, Embedded)] fami
         world.instances[1].join(&world.sale, &user).await.ok()
     })
     .await;
-    assert!(latecomers.index >= 300, "nobody gets a place that was somebody's");
+    assert!(latecomers.index >= 400, "nobody gets a place that was somebody's");
     assert_in_order(&world, &tickets).await;
     let known: Vec<_> = {
         let mut known = Vec::new();

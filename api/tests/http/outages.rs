@@ -136,10 +136,11 @@ async fn before_anything_was_loaded_purchases_are_refused() {
 
 #[tokio::test]
 async fn without_the_keys_of_tokens_nobody_can_buy() {
-    let switches = Switches::default();
-    turn(&switches.ledger_away);
-    let with_tokens = |config: &mut Config| config.auth.mode = AuthMode::Jwt;
-    let app = TestApp::bare(switches.before(family::embedded()), with_tokens).await;
+    let of_an_issuer = |config: &mut Config| {
+        config.auth.mode = AuthMode::Jwt;
+        config.auth.jwks = "there/is/no/such.json".into();
+    };
+    let app = TestApp::bare(family::embedded(), of_an_issuer).await;
     let tokens = [("authorization", "Bearer a.b.c")];
     app.post_with(ASYNC, &tokens, &buy_body("u-1", 1)).await.problem(503, "UNAVAILABLE");
     let report = app.get("/readyz").await;

@@ -62,7 +62,7 @@ async fn only_those_who_were_let_in_buy_and_only_once() {
     let app = started(5, json!({})).await;
     for path in [SYNC, "/api/v1/async/purchase", "/api/v1/reservations", "/api/v1/orders"] {
         let refused = app.post(path, &buy_body("ann", 1)).await.problem(403, "PASS_REQUIRED");
-        assert_eq!(refused["flashSaleId"], 1, "{path}");
+        assert_eq!(refused["details"]["flashSaleId"], 1, "{path}");
     }
     app.post("/api/buy/1", &json!({"userId": "ann"})).await.problem(403, "PASS_REQUIRED");
     let pass = pass(&app, "ann").await;

@@ -74,7 +74,7 @@ async fn a_purchase_is_told_now_and_at_every_change() {
 async fn what_cannot_be_done_is_said_and_ends_nothing() {
     let app = TestApp::with(2, |config| config.live.watches_max = 1.try_into().unwrap()).await;
     let mut socket = app.socket(&[]).await;
-    socket.ask("queue:join", json!({"saleId": 1}), "a").await;
+    socket.ask("queue:dance", json!({"saleId": 1}), "a").await;
     assert_eq!(refusal(&mut socket, "a").await, "UNKNOWN_EVENT");
     socket.ask("inventory:watch", json!({"productId": 9}), "b").await;
     assert_eq!(refusal(&mut socket, "b").await, "PRODUCT_NOT_FOUND");

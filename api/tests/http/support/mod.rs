@@ -7,5 +7,5 @@ mod switches;
 
 pub(crate) use app::{API_KEY, TestApp, buy_body, product};
 pub(crate) use client::{Answer, send};
-pub(crate) use live::Socket;
+pub(crate) use live::{Events, Socket};
 pub(crate) use switches::{Switches, turn};

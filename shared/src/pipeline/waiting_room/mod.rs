@@ -21,8 +21,8 @@ use crate::domain::{Phase, Reason, Sale, SaleId, UserId};
 use crate::ports::rooms::{Joined, LetIn, RoomBook, RoomPage, Rooms, RoomsError};
 use crate::ports::{Clock, LedgerClock, LedgerError};
 
-/// Indexes reserved at a time: lost ones leave a gap in the line that costs nobody anything.
-const BLOCK: u64 = 10_000;
+/// Indexes reserved at a time. What is left of them when the line is lost is a gap in it that nobody fills.
+const BLOCK: u64 = 1_000;
 /// Joins that wait, in one call, calls under way.
 const LINE: Bounds = Bounds::patient(100_000, 1_000, 2);
 /// A line is kept for so long after its sale.
