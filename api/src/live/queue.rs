@@ -85,9 +85,12 @@ impl Follower {
 
     /// As events of a stream.
     pub fn events(self) -> impl Stream<Item = Bytes> + Send + 'static {
-        self.views().map(|view| match view.is_over() {
-            true => sse::event("position", OVER, &view),
-            false => sse::event("position", view.now_serving, &view),
+        self.views().map(|view| {
+            if view.is_over() {
+                sse::event("position", OVER, &view)
+            } else {
+                sse::event("position", view.now_serving, &view)
+            }
         })
     }
 

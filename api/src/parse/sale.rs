@@ -202,13 +202,12 @@ fn waiting_room(fields: &mut Fields) -> Option<Option<RoomRules>> {
     ] {
         let Some(value) = room.get(name).filter(|value| !value.is_null()) else { continue };
         let number = value.as_u64().and_then(|value| u32::try_from(value).ok());
-        match number.filter(|number| range.contains(number)) {
-            Some(number) => *rule = number,
-            None => {
-                let (from, to) = range.into_inner();
-                let fault = format!("must be a whole number from {from} to {to}");
-                fields.faults().note(format!("waitingRoom.{name}"), fault);
-            }
+        if let Some(number) = number.filter(|number| range.contains(number)) {
+            *rule = number;
+        } else {
+            let (from, to) = range.into_inner();
+            let fault = format!("must be a whole number from {from} to {to}");
+            fields.faults().note(format!("waitingRoom.{name}"), fault);
         }
     }
     Some(Some(rules))

@@ -69,7 +69,9 @@ pub(crate) async fn everybody(
     let (mut tickets, mut latency) = (Vec::with_capacity(plan.clients), Latency::new());
     for (some, times) in joined {
         tickets.extend(some);
-        times.into_iter().for_each(|time| latency.record(time));
+        for time in times {
+            latency.record(time);
+        }
     }
     Ok(Joined { tickets, took: began.elapsed(), latency })
 }

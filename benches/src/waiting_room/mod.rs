@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use indicatif::HumanCount;
+use indicatif::{HumanCount, ProgressBar};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -76,10 +76,12 @@ pub async fn waiting_room(plan: WaitingRoomPlan) -> Result<WaitingRoomReport, Wa
     shop.shown_everywhere(product, |stock| stock.available == plan.stock).await?;
     let mut meter = Meter::begin(&plan.processes)?;
 
-    say(&plan, &format!("{} join", HumanCount(plan.clients as u64)));
+    let bar = if plan.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar.set_message(format!("{} join", HumanCount(plan.clients as u64)));
     let joined = join::everybody(&targets, &plan, sale, &id).await?;
     meter.look();
-    say(&plan, "all have a ticket; they connect");
+    bar.set_message("all have a ticket; they connect");
     let over = CancellationToken::new();
     let _whatever_happens = over.clone().drop_guard();
     let tally = Arc::new(Tally::new(plan.clients));
@@ -107,7 +109,6 @@ pub async fn waiting_room(plan: WaitingRoomPlan) -> Result<WaitingRoomReport, Wa
     tally.all_connected(plan.patience).await;
     let connected = began.elapsed();
     meter.look();
-    say(&plan, &format!("all are connected after {:.1} s; they wait", connected.as_secs_f64()));
     tally.begin();
 
     let buying = tokio::spawn(buyer::buy(
@@ -123,15 +124,14 @@ pub async fn waiting_room(plan: WaitingRoomPlan) -> Result<WaitingRoomReport, Wa
     while Instant::now() < end {
         looks.tick().await;
         meter.look();
-        if plan.progress {
-            eprintln!("{}", tally.line());
-        }
+        bar.set_message(tally.line());
     }
     buying.abort();
     // What was told last must reach everybody.
     tokio::time::sleep(GRACE).await;
     meter.look();
     let behind = tally.behind();
+    bar.finish_and_clear();
     over.cancel();
     let ends = join_all(clients).await;
     let faults: Vec<String> = ends.into_iter().filter_map(|end| end.ok()?.err()).collect();
@@ -140,12 +140,6 @@ pub async fn waiting_room(plan: WaitingRoomPlan) -> Result<WaitingRoomReport, Wa
         return Err(WaitingRoomError::Connections { clients, first: first.clone() });
     }
     Ok(WaitingRoomReport::new(&plan, &joined, connected, behind, &tally, meter.used()))
-}
-
-fn say(plan: &WaitingRoomPlan, what: &str) {
-    if plan.progress {
-        eprintln!("{what}");
-    }
 }
 
 /// Processes that are watched.
