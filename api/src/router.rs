@@ -11,8 +11,8 @@ use crate::client_addr::TrustedProxies;
 use crate::contract;
 use crate::edge::Edge;
 use crate::routes::{
-    async_purchase, audit_log, auth, buy, dead_letters, docs, health, operators, orders, payments,
-    planning, products, purchases, queue, reservations, sales, stock, sync_purchase,
+    async_purchase, audit_log, auth, buy, dead_letters, docs, health, operators, orders, page,
+    payments, planning, products, purchases, queue, reservations, sales, stock, sync_purchase,
 };
 use crate::state::Shared;
 use crate::table::RouteTable;
@@ -67,6 +67,9 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(health::metrics))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::docs))
+        // The demo shop
+        .routes(routes!(page::page))
+        .routes(routes!(page::file))
         .split_for_parts();
 
     contract::complete(&mut openapi, app.gatekeeper.open());

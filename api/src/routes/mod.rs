@@ -10,6 +10,7 @@ pub mod docs;
 pub mod health;
 pub mod operators;
 pub mod orders;
+pub mod page;
 pub mod payments;
 pub mod planning;
 pub mod products;
