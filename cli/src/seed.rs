@@ -34,6 +34,7 @@ const DEMO: &[Row] = &[
     ("SNEAKER-AIR", "Air sneaker", "Limited edition", "fashion", 17_950, 200, Some(2)),
     ("TICKET-FINAL", "Ticket for the final", "Block C, one seat", "tickets", 12_000, 100, Some(4)),
     ("STICKER", "Sticker", "Endless supply, for load tests", "misc", 100, 10_000_000, None),
+    ("POSTER-SIGNED", "Signed poster", "The last three of them", "prints", 4_500, 3, None),
 ];
 
 /// Adds the demo products that are missing; how many were added.
