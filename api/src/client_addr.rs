@@ -1,6 +1,6 @@
 //! From which address a client comes, behind proxies or not.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
 use shared::config::Networks;
@@ -21,11 +21,12 @@ impl TrustedProxies {
             return client;
         }
         let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
-        let hops = lines.iter().rev().flat_map(|line| {
-            line.to_str().unwrap_or_default().rsplit(',').map(|hop| hop.trim().parse::<IpAddr>())
-        });
+        let hops = lines
+            .iter()
+            .rev()
+            .flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(address));
         for hop in hops {
-            let Ok(hop) = hop else { break };
+            let Some(hop) = hop else { break };
             client = hop.to_canonical();
             if !self.0.contains(client) {
                 break;
@@ -33,6 +34,14 @@ impl TrustedProxies {
         }
         client
     }
+}
+
+/// An address, as some proxies write it with the port of the connection.
+fn address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let with_port = || hop.parse::<SocketAddr>().map(|addr| addr.ip());
+    bare.parse().or_else(|_| with_port()).ok()
 }
 
 #[cfg(test)]
@@ -51,6 +60,9 @@ mod tests {
         assert_eq!(client("10.1.2.3", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("::ffff:10.1.2.3", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("192.0.2.7", &[]), "192.0.2.7");
+        assert_eq!(client("10.1.2.3", &["198.51.100.1:50123"]), "198.51.100.1");
+        assert_eq!(client("10.1.2.3", &["[2001:db8::1]:50123"]), "2001:db8::1");
+        assert_eq!(client("10.1.2.3", &["[2001:db8::1]"]), "2001:db8::1");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::request_id::{RequestId, X_REQUEST_ID};
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// What browsers may send beside what they always may.
-const SENT: [HeaderName; 9] = [
+const SENT: [HeaderName; 11] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     HeaderName::from_static("idempotency-key"),
@@ -30,6 +30,8 @@ const SENT: [HeaderName; 9] = [
     HeaderName::from_static("prefer"),
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("x-challenge-verdict"),
+    HeaderName::from_static("x-queue-pass"),
+    HeaderName::from_static("x-queue-ticket"),
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-user-id"),
 ];

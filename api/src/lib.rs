@@ -12,6 +12,7 @@
 //! | `problem` | which error is which status code |
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
 //! | `levels`, `sales`, `sampler`, `readiness` | stock, sales, queue and dependencies, asked in bounded ways |
+//! | `live` | what changes is told to those who watch it: SSE, WebSocket |
 //! | `identity` | who asks, and what they may do |
 //! | `limits`, `challenge`, `webhook` | how often, by people only, and signed by whom |
 //! | `table`, `contract` | what is true of every route |
@@ -24,6 +25,7 @@ pub mod edge;
 pub mod identity;
 pub mod levels;
 pub mod limits;
+pub mod live;
 pub mod meter;
 pub mod parse;
 pub mod problem;

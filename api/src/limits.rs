@@ -19,6 +19,8 @@ use crate::problem::{Problem, kind};
 const MINUTE: Duration = Duration::from_secs(60);
 const REQUESTS: &str = "requests";
 const SIGN_INS: &str = "sign-ins";
+/// A name may be tried more often than an address may try: nobody shall lock somebody else out with a few.
+const OF_A_NAME: u32 = 10;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -28,6 +30,7 @@ pub struct Limits {
     limiter: Limiter,
     requests: Option<RatePolicy>,
     sign_ins: Option<RatePolicy>,
+    sign_ins_of_a_name: Option<RatePolicy>,
 }
 
 impl Limits {
@@ -38,6 +41,10 @@ impl Limits {
             limiter,
             requests: policy(config.per_ip_per_second, Duration::from_secs(1)),
             sign_ins: policy(config.sign_ins_per_minute, MINUTE),
+            sign_ins_of_a_name: policy(
+                config.sign_ins_per_minute.saturating_mul(OF_A_NAME),
+                MINUTE,
+            ),
         }
     }
 
@@ -54,7 +61,8 @@ impl Limits {
     pub async fn sign_in(&self, origin: IpAddr, user: Option<&UserId>) -> Result<(), Problem> {
         let Some(policy) = self.sign_ins else { return Ok(()) };
         let from = ask(SIGN_INS, &format!("from:{}", network(origin)), policy);
-        let name = user.map(|user| ask(SIGN_INS, &format!("user:{user}"), policy));
+        let name = user.zip(self.sign_ins_of_a_name);
+        let name = name.map(|(user, policy)| ask(SIGN_INS, &format!("user:{user}"), policy));
         for ask in std::iter::once(from).chain(name) {
             check(Quota { name: SIGN_INS, rated: self.limiter.take(ask).await })?;
         }

@@ -56,7 +56,8 @@ pub struct Check {
 pub struct Report {
     /// How the instance as a whole is.
     pub status: Overall,
-    /// Each dependency: `rabbitmq`, `redis`, `postgresql`, `catalogue`, `trackingKey`.
+    /// Each dependency: `rabbitmq`, `redis`, `postgresql`, `catalogue`, `trackingKey`; with tokens
+    /// (`auth.mode = "jwt"`) also `tokenKeys`.
     #[schema(value_type = std::collections::BTreeMap<String, Check>)]
     pub checks: BTreeMap<&'static str, Check>,
 }
@@ -94,21 +95,26 @@ async fn examine(app: &App) -> Report {
     }));
     let catalogue = loaded(app.boards.catalogue.current().is_some());
     let tracking_key = loaded(app.keys.minter().is_some());
+    // Where anybody may say who they are, purchases do not need them.
+    let token_keys =
+        (!app.gatekeeper.open()).then(|| loaded(!app.gatekeeper.tokens.ring().is_empty()));
     let down = |check: &Check| check.status == Condition::Down;
-    let status = if [&rabbitmq, &catalogue, &tracking_key].into_iter().any(down) {
+    let needed = [&rabbitmq, &catalogue, &tracking_key].into_iter().chain(&token_keys);
+    let status = if needed.into_iter().any(down) {
         Overall::Unavailable
     } else if down(&redis) || down(&postgresql) {
         Overall::Degraded
     } else {
         Overall::Ready
     };
-    let checks = BTreeMap::from([
+    let mut checks = BTreeMap::from([
         ("rabbitmq", rabbitmq),
         ("redis", redis),
         ("postgresql", postgresql),
         ("catalogue", catalogue),
         ("trackingKey", tracking_key),
     ]);
+    checks.extend(token_keys.map(|check| ("tokenKeys", check)));
     Report { status, checks }
 }
 

@@ -11,8 +11,9 @@ use crate::client_addr::TrustedProxies;
 use crate::contract;
 use crate::edge::Edge;
 use crate::routes::{
-    async_purchase, audit_log, auth, buy, dead_letters, docs, health, operators, orders, page,
-    payments, planning, products, purchases, queue, reservations, sales, stock, sync_purchase,
+    async_purchase, audit_log, auth, buy, dead_letters, docs, health, live, operators, orders,
+    page, payments, planning, products, purchases, queue, reservations, sales, stock,
+    sync_purchase, waiting_room,
 };
 use crate::state::Shared;
 use crate::table::RouteTable;
@@ -26,6 +27,7 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(buy::buy))
         .routes(routes!(purchases::show))
         .routes(routes!(purchases::query))
+        .routes(routes!(live::purchase))
         // Holds, checkout, orders
         .routes(routes!(reservations::hold))
         .routes(routes!(reservations::show, reservations::release))
@@ -41,11 +43,18 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(products::show, operators::change))
         .routes(routes!(products::availability))
         .routes(routes!(stock::stock))
+        .routes(routes!(live::stock))
         .routes(routes!(operators::restock))
         // Sales
         .routes(routes!(sales::list, planning::create))
         .routes(routes!(sales::show, planning::change))
         .routes(routes!(planning::cancel))
+        // Waiting room
+        .routes(routes!(waiting_room::join))
+        .routes(routes!(waiting_room::leave))
+        .routes(routes!(waiting_room::position))
+        .routes(routes!(waiting_room::events))
+        .routes(routes!(waiting_room::position_in_sale))
         // Dead letters
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::replay_many))
@@ -53,6 +62,8 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(dead_letters::show))
         .routes(routes!(dead_letters::replay))
         .routes(routes!(dead_letters::discard))
+        // Push
+        .routes(routes!(live::connect))
         // Identity
         .routes(routes!(auth::register))
         .routes(routes!(auth::login))

@@ -22,6 +22,8 @@ use crate::server::serve;
 use crate::state::{App, Shared};
 use crate::tls::Identity;
 
+/// Nobody is let in to a sale while purchases wait for longer than this, in seconds.
+const BEHIND_S: f64 = 5.0;
 /// What is announced after the last answer gets this long; the outbox sweep finds the rest.
 const RELAY_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -85,6 +87,11 @@ fn background(app: &Shared, config: &Config) -> JoinSet<()> {
     tasks.spawn(async move {
         let App { sampler, ports, boards, clock, .. } = &*sampling;
         sampler.run(&*ports.queue, &boards.outcomes, &**clock).await;
+    });
+    let ushering = Arc::clone(app);
+    tasks.spawn(async move {
+        let App { waiting_rooms, sampler, .. } = &*ushering;
+        waiting_rooms.usher(|| sampler.is_behind(BEHIND_S)).await;
     });
     tasks
 }

@@ -47,6 +47,14 @@ impl Sampler {
         latest.unwrap_or_else(|| Err(late()))
     }
 
+    /// Whether what waits in the queue has waited for longer than this, as far as is known.
+    pub fn is_behind(&self, seconds: f64) -> bool {
+        self.0
+            .borrow()
+            .as_ref()
+            .is_some_and(|sample| sample.as_ref().is_ok_and(|sample| sample.oldest_age_s > seconds))
+    }
+
     /// Samples for as long as the program runs.
     pub async fn run(&self, queue: &dyn PurchaseQueue, outcomes: &OutcomeBoard, clock: &dyn Clock) {
         let mut tick = tokio::time::interval(EVERY);

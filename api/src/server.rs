@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, info, warn};
 
 use crate::cors::Front;
@@ -32,6 +34,11 @@ use crate::cors::Front;
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// A client must have ended its TLS handshake within this time.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Connections that are open.
+const OPEN: &str = "doorbuster_http_connections";
+/// What may wait in the kernel for a client to take it, in bytes: what is pushed to one that reads slowly is
+/// the newest, not what it did not read a minute ago.
+const UNSENT_BYTES: u32 = 16 * 1024;
 /// Pause after the system could not give us a connection, such as when it is out of files.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -53,8 +60,8 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 tune(&stream, http.write_timeout);
-                let serving = connection(stream, peer.ip(), Arc::clone(&hall), ends.clone());
-                open.spawn(held(permit, serving));
+                let place = Place::take(permit, &open, ends.clone());
+                tokio::spawn(connection(stream, peer.ip(), Arc::clone(&hall), place));
             }
             Err(error) => pause(&error).await,
         }
@@ -80,7 +87,9 @@ struct Hall {
 /// (RFC 5482, also while its window is shut).
 fn tune(stream: &TcpStream, write_timeout: Duration) {
     let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout));
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_user_timeout(Some(write_timeout));
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
 }
 
 /// What ends a connection from our side.
@@ -106,31 +115,54 @@ async fn next(
     draining.run_until_cancelled(next).await.flatten()
 }
 
-/// Holds the connection's place among the others for as long as it lives.
-async fn held(permit: OwnedSemaphorePermit, serving: impl Future<Output = ()>) {
-    let open = gauge!("doorbuster_http_connections");
-    open.increment(1.0);
-    serving.await;
-    open.decrement(1.0);
-    drop(permit);
+/// A connection's place among the others. Whoever takes the connection over (an upgrade) takes it along:
+/// it counts, and a shutdown waits for it, as long as anybody has it.
+#[derive(Clone)]
+pub struct Place(Arc<Held>);
+
+struct Held {
+    ends: Ends,
+    _permit: OwnedSemaphorePermit,
+    _open: TaskTrackerToken,
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, hall: Arc<Hall>, ends: Ends) {
-    let Some(tls) = &hall.tls else { return serve_http(stream, peer, &hall, ends).await };
+impl Place {
+    fn take(permit: OwnedSemaphorePermit, open: &TaskTracker, ends: Ends) -> Self {
+        gauge!(OPEN).increment(1.0);
+        Self(Arc::new(Held { ends, _permit: permit, _open: open.token() }))
+    }
+
+    /// Cancelled when the time for draining is up.
+    pub fn cut(&self) -> CancellationToken {
+        self.0.ends.cut.clone()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        gauge!(OPEN).decrement(1.0);
+    }
+}
+
+async fn connection(stream: TcpStream, peer: IpAddr, hall: Arc<Hall>, place: Place) {
+    let Some(tls) = &hall.tls else { return serve_http(stream, peer, &hall, place).await };
     match tokio::time::timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve_http(stream, peer, &hall, ends).await,
+        Ok(Ok(stream)) => serve_http(stream, peer, &hall, place).await,
         Ok(Err(error)) => debug!(%error, "no TLS connection came about"),
         Err(_) => debug!("a TLS handshake took too long"),
     }
 }
 
-async fn serve_http<S>(stream: S, peer: IpAddr, hall: &Arc<Hall>, ends: Ends)
+async fn serve_http<S>(stream: S, peer: IpAddr, hall: &Arc<Hall>, place: Place)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let shared = Arc::clone(hall);
-    let answers = service_fn(move |request: Request<Incoming>| {
+    let (shared, ends) = (Arc::clone(hall), place.0.ends.clone());
+    let answers = service_fn(move |mut request: Request<Incoming>| {
         let hall = Arc::clone(&shared);
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(place.clone());
+        }
         async move { Ok::<_, Infallible>(hall.front.answer(request.map(Body::new), peer).await) }
     });
     let serving = http1::Builder::new()

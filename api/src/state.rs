@@ -18,6 +18,7 @@ use shared::pipeline::pay::Cashier;
 use shared::pipeline::relay::Relay;
 use shared::pipeline::settle::Settler;
 use shared::pipeline::track::Tracker;
+use shared::pipeline::waiting_room::WaitingRooms;
 use shared::ports::{Announcement, LedgerClock, LedgerError, Ports};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ use crate::challenge::Challenge;
 use crate::identity::{Gatekeeper, Sessions};
 use crate::levels::Levels;
 use crate::limits::Limits;
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sales::Sales;
@@ -61,10 +63,14 @@ pub struct App {
     pub challenge: Challenge,
     /// Looks them up.
     pub tracker: Tracker,
+    /// The lines in front of sales.
+    pub waiting_rooms: WaitingRooms,
     /// Reads stock.
     pub levels: Levels,
     /// Reads sales.
     pub sales: Sales,
+    /// Tells clients what changes.
+    pub live: Live,
     /// Audits: one at a time, its report for all who ask meanwhile.
     pub audits: GroupCommit<(), AuditResult>,
     /// Tells the rest of the world what was written here.
@@ -128,6 +134,14 @@ impl App {
         let levels =
             Levels::new(Arc::clone(&boards), Arc::clone(&ports.ledger), Arc::clone(&clock));
         let gatekeeper = Arc::new(Gatekeeper::new(config));
+        let waiting_rooms = WaitingRooms::start(
+            Arc::clone(&ports.rooms),
+            Arc::clone(&ports.room_book),
+            Arc::clone(&boards),
+            Arc::clone(&clock),
+            Arc::clone(&keys),
+        );
+        let live = Live::new(&config.live, &boards, &clock, &waiting_rooms, draining.clone());
         let sales = Sales::new(levels.clone(), Arc::clone(&ports.ledger));
         Self {
             admitter: Admitter::new(parts, admit_bounds(config), config.admit.timeout),
@@ -154,8 +168,10 @@ impl App {
                 Arc::clone(&keys),
                 Arc::clone(&ports.ledger),
             ),
+            waiting_rooms,
             levels,
             sales,
+            live,
             audits: audits(&ports),
             relay,
             limits: Arc::new(Limits::new(limiter, &config.limits)),

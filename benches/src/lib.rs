@@ -8,6 +8,7 @@
 //!  limits    what the parts can do alone   usl       how throughput grows with processes
 //!  knee      the highest rate that a shop sustains
 //!  overload  far more than that, and how soon it is over
+//!  waiting_room  a crowd that waits in line, and how soon it learns what is new
 //!  summary   rounds of measurements, as tables
 //!  measure   what one measured run found: the common form of reports, plots and tables
 //!  client    the HTTP client               shop      products, stock, audit, problems
@@ -29,6 +30,7 @@ mod stampede;
 pub mod summary;
 mod table;
 pub mod usl;
+mod waiting_room;
 
 pub use engine::{Buyer, Follow, Load, LoadError, Scenario, Watched, measure};
 pub use knee::{Knee, KneePlan, Step, knee};
@@ -38,3 +40,4 @@ pub use stampede::{
     Expiry, Findings, Holds, LATENCIES, Ledger, Mode, PERCENTILES, Plan, Report, StampedeError,
     Strike, stampede,
 };
+pub use waiting_room::{WaitingRoomError, WaitingRoomPlan, WaitingRoomReport, waiting_room};

@@ -80,7 +80,7 @@ async fn add(options: &Add, identities: &dyn Identities) -> Result<()> {
     let hashed = Passwords::new(1).hash(password).await;
     let password_hash = hashed.map_err(|_| anyhow!("the password could not be hashed"))?;
     let account = Account { user_id: user.clone(), password_hash, role: *role, disabled: false };
-    match identities.register(&account, &who.actor()).await {
+    match identities.add_account(&account, &who.actor()).await {
         Ok(()) if *json => {
             println!("{}", json!({ "userId": user.as_str(), "role": role.as_str() }));
         }

@@ -153,6 +153,7 @@ async fn neither_may_touch_what_it_need_not_in_postgresql() {
         "delete from audit_log",
         "insert into service_keys (name, hash, scopes) values ('x', ''::bytea, '{}')",
         "update accounts set role = 'operator'",
+        "insert into accounts (user_id, password_hash, role) values ('eve', 'x', 'operator')",
         "delete from accounts",
         "alter table orders add column x int",
         "drop table products",

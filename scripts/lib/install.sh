@@ -67,3 +67,11 @@ allow_daemons() {
     as_root rm -f -- "$POLICY"
     [[ ! -e $POLICY.before-doorbuster ]] || as_root mv -- "$POLICY.before-doorbuster" "$POLICY"
 }
+
+# libFuzzer, which everything built with all features has in it, is C++.
+install_compiler() {
+    ! command -v "${CXX:-c++}" >/dev/null || return 0
+    [[ -z ${CXX:-} ]] || die "CXX names a C++ compiler that is not here: $CXX"
+    can_install || die "a C++ compiler is missing:  sudo apt-get install g++"
+    install_packages g++
+}

@@ -17,9 +17,11 @@ use super::admin::AdminKey;
 use super::caller::{Access, Caller};
 use super::keys::TokenKeys;
 use super::rules::Rule;
-use super::tokens::{Expected, verify};
+use super::tokens::{Expected, TokenError, verify};
 use crate::problem::{Problem, kind};
 
+/// What stands before an access token that is offered as a subprotocol.
+const SUBPROTOCOL: &str = "doorbuster.bearer.";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Decides who comes in.
@@ -81,13 +83,13 @@ impl Gatekeeper {
 
     /// Credentials that are there must be right, also where none are needed.
     fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
-            (None, None) => Ok(Caller::Anyone),
-            (Some(key), None) => self.key(key.as_bytes()),
-            (None, Some(value)) => self.token(value),
-            (Some(_), Some(_)) => {
-                Err(unauthenticated("Send an access token or an API key, not both.", false))
-            }
+        let authorization = headers.get(header::AUTHORIZATION);
+        match (headers.get(X_API_KEY), authorization, offered(headers)) {
+            (None, None, None) => Ok(Caller::Anyone),
+            (Some(key), None, None) => self.key(key.as_bytes()),
+            (None, Some(value), None) => self.bearer(value),
+            (None, None, Some(token)) => self.token(token),
+            _ => Err(unauthenticated("Send one access token or one API key, not both.", false)),
         }
     }
 
@@ -105,7 +107,7 @@ impl Gatekeeper {
         found.ok_or_else(|| unauthenticated("This API key is not known.", false))
     }
 
-    fn token(&self, value: &HeaderValue) -> Result<Caller, Problem> {
+    fn bearer(&self, value: &HeaderValue) -> Result<Caller, Problem> {
         let bearer = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -113,6 +115,10 @@ impl Gatekeeper {
         let token = bearer.ok_or_else(|| {
             unauthenticated("Authorization must be `Bearer` and an access token.", false)
         })?;
+        self.token(token)
+    }
+
+    fn token(&self, token: &str) -> Result<Caller, Problem> {
         let ring = self.tokens.ring();
         if ring.is_empty() {
             let detail = "The keys for tokens are not loaded yet.";
@@ -120,10 +126,16 @@ impl Gatekeeper {
         }
         verify(token, &self.expected, |kid| ring.verifier(kid))
             .map(|(user_id, role)| Caller::Person { user_id, role })
-            .map_err(|error| unauthenticated(error.as_str(), true))
+            .map_err(|error| {
+                if error == TokenError::UnknownKey {
+                    self.tokens.miss();
+                }
+                unauthenticated(error.as_str(), true)
+            })
     }
 
-    fn check(&self, rule: Rule, caller: &Caller) -> Result<(), Problem> {
+    /// Whether a caller may do what this rule is for.
+    pub fn check(&self, rule: Rule, caller: &Caller) -> Result<(), Problem> {
         let allowed = match (rule, caller) {
             (Rule::Nobody, _) => false,
             (Rule::Anyone, _) | (_, Caller::Admin) | (Rule::Buyers(_), Caller::Person { .. }) => {
@@ -144,6 +156,13 @@ impl Gatekeeper {
         };
         if allowed { Ok(()) } else { Err(Problem::plain(kind::FORBIDDEN)) }
     }
+}
+
+/// The access token among the subprotocols that a WebSocket is offered: pages can set no other header of it.
+fn offered(headers: &HeaderMap) -> Option<&str> {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offers = offers.filter_map(|offers| offers.to_str().ok()).flat_map(|o| o.split(','));
+    offers.find_map(|offer| offer.trim().strip_prefix(SUBPROTOCOL))
 }
 
 /// 401 with the schemes that would do (RFC 9110, section 11.6.1; RFC 6750, section 3).

@@ -40,9 +40,18 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Url(url) => f.write_str(url),
+            Self::Url(url) => f.write_str(&without_secrets(url)),
         }
     }
+}
+
+/// A URL without what may be a secret in it: user, password and query.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 /// The keys of the set by name.
@@ -113,6 +122,12 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_named_without_its_secrets() {
+        let source = Source::parse("https://ann:secret@id.example/keys?token=1").unwrap();
+        assert_eq!(source.to_string(), "https://id.example/keys");
+    }
 
     #[test]
     fn of_a_set_only_public_keys_for_signatures_count() {

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use shared::config::TokenAlgorithm;
 use shared::domain::Timestamp;
 use shared::ports::SigningKey;
+use tokio::sync::Notify;
 
 use super::tokens::Verifier;
 
@@ -112,16 +113,29 @@ pub fn generate(algorithm: TokenAlgorithm) -> Option<SigningKey> {
 
 /// The ring in force.
 #[derive(Default)]
-pub struct TokenKeys(RwLock<Arc<Ring>>);
+pub struct TokenKeys {
+    ring: RwLock<Arc<Ring>>,
+    missed: Notify,
+}
 
 impl TokenKeys {
     /// The ring as it is now.
     pub fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A token named a key that is not in it: it may be a new one.
+    pub fn miss(&self) {
+        self.missed.notify_one();
+    }
+
+    /// Resolves when a key was missed since the last time.
+    pub async fn missed(&self) {
+        self.missed.notified().await;
     }
 
     /// Puts another in its place.
     pub fn set(&self, ring: Ring) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 }

@@ -29,6 +29,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (POST, "/api/buy/{product}", Rule::Buyers(Scope::Purchases)),
     // Whoever has a tracking ID may follow it; strangers see no personal data.
     (GET, "/api/v1/purchases/{trackingId}", Rule::Anyone),
+    (GET, "/api/v1/purchases/{trackingId}/events", Rule::Anyone),
     (POST, "/api/v1/purchases/query", Rule::Anyone),
     (POST, "/api/v1/reservations", Rule::Buyers(Scope::Purchases)),
     (GET, "/api/v1/reservations/{reservationId}", Rule::Buyers(Scope::Purchases)),
@@ -47,6 +48,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (GET, "/api/v1/products/{product}", Rule::Anyone),
     (PATCH, "/api/v1/products/{product}", Rule::Operators(Scope::Products)),
     (GET, "/api/v1/products/{product}/availability", Rule::Anyone),
+    (GET, "/api/v1/products/{product}/stock/events", Rule::Anyone),
     (GET, "/api/v1/sync/stock/{product}", Rule::Anyone),
     (POST, "/api/v1/products/{product}/restock", Rule::Operators(Scope::Products)),
     (GET, "/api/v1/flash-sales", Rule::Anyone),
@@ -54,6 +56,12 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (GET, "/api/v1/flash-sales/{id}", Rule::Anyone),
     (PATCH, "/api/v1/flash-sales/{id}", Rule::Operators(Scope::Sales)),
     (POST, "/api/v1/flash-sales/{id}/cancel", Rule::Operators(Scope::Sales)),
+    (POST, "/api/v1/queue/join", Rule::Buyers(Scope::Purchases)),
+    (DELETE, "/api/v1/queue/leave", Rule::Buyers(Scope::Purchases)),
+    // The ticket is the credential, for an EventSource cannot send any other.
+    (GET, "/api/v1/queue/events", Rule::Anyone),
+    (GET, "/api/v1/queue/position", Rule::Buyers(Scope::Purchases)),
+    (GET, "/api/v1/flash-sales/{id}/queue-position", Rule::Buyers(Scope::Purchases)),
     (GET, "/api/v1/admin/dead-letters", Rule::Operators(Scope::DeadLetters)),
     (POST, "/api/v1/admin/dead-letters/replay", Rule::Operators(Scope::DeadLetters)),
     (POST, "/api/v1/admin/dead-letters/discard", Rule::Operators(Scope::DeadLetters)),
@@ -68,6 +76,7 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     // The refresh token is the credential.
     (POST, "/api/v1/auth/refresh", Rule::Anyone),
     (POST, "/api/v1/auth/logout", Rule::Anyone),
+    (GET, "/ws", Rule::Anyone),
     (GET, "/livez", Rule::Anyone),
     (GET, "/readyz", Rule::Anyone),
     (GET, "/metrics", Rule::Anyone),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::config::Auth;
 use shared::domain::Actor;
 use shared::ports::{Clock, Identities, IdentityError};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use super::gatekeeper::Gatekeeper;
@@ -17,6 +17,9 @@ use super::keys::{Ring, generate};
 const EVERY: Duration = Duration::from_secs(2);
 /// An issuer's keys are asked for again after this time, or [`EVERY`] until they were had once.
 const ISSUER_EVERY: Duration = Duration::from_secs(300);
+/// Sooner when a token names a key that is not known, but not more often than this: anybody may write such
+/// a token.
+const ISSUER_AGAIN: Duration = Duration::from_secs(10);
 
 /// Follows the keys for as long as the program runs. While they cannot be read, the last ones count.
 pub async fn watch(
@@ -87,6 +90,13 @@ async fn issuers_keys(gatekeeper: &Gatekeeper, source: &Source) {
             }
             Err(error) => warn!(%source, error, "the issuer's keys cannot be read"),
         }
-        tokio::time::sleep(if known { ISSUER_EVERY } else { EVERY }).await;
+        let missed = async {
+            sleep(ISSUER_AGAIN).await;
+            gatekeeper.tokens.missed().await;
+        };
+        tokio::select! {
+            () = sleep(if known { ISSUER_EVERY } else { EVERY }) => {}
+            () = missed => {}
+        }
     }
 }

@@ -13,12 +13,24 @@ use crate::problem::Faults;
 // Names of ours are checked once, not with every request.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const X_QUEUE_PASS: HeaderName = HeaderName::from_static("x-queue-pass");
+const X_QUEUE_TICKET: HeaderName = HeaderName::from_static("x-queue-ticket");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The client's key for this attempt to buy.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Faults> {
     text(&headers.get_all(IDEMPOTENCY_KEY), "Idempotency-Key", |text| IdempotencyKey::parse(text))
+}
+
+/// The pass of a waiting room. What is none is as good as none.
+pub(super) fn queue_pass(headers: &HeaderMap) -> Option<Box<str>> {
+    headers.get(X_QUEUE_PASS)?.to_str().ok().map(Into::into)
+}
+
+/// The ticket of a waiting room. What is none is as good as none.
+pub(super) fn queue_ticket(headers: &HeaderMap) -> Option<&str> {
+    headers.get(X_QUEUE_TICKET)?.to_str().ok()
 }
 
 /// The buyer, where a header names them.

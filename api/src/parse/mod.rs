@@ -16,6 +16,7 @@ mod sale;
 pub mod sale_schema;
 pub mod schema;
 mod tracking_ids;
+mod waiting_room;
 
 pub use body::JsonBody;
 pub use checkout::{CheckoutForm, PaymentEvent, SignedWebhook};
@@ -24,10 +25,11 @@ pub use fields::Fields;
 pub use letters::{LettersForm, RATE_DEFAULT, RATE_MAX};
 pub use path::{LetterPath, Owner, ProductPath, SalePath, TrackingPath};
 pub use product::{ChangeForm, new_product, restock};
-pub use purchase::{BuyForm, PurchaseForm};
+pub use purchase::{BuyForm, PurchaseForm, product_named};
 pub use query::{AuditPage, LetterPage, OrderPage, Page, SalePage, Wait};
 pub use sale::{NewSaleForm, SaleChangeForm};
 pub use tracking_ids::TrackingIds;
+pub use waiting_room::{BUYERS, JoinForm, LineOf, PlaceOf, line_of};
 
 /// Longest wait for an outcome, in seconds; longer ones are cut to it.
 pub const WAIT_S_MAX: u64 = 30;

@@ -36,6 +36,7 @@ impl FromRequest<Shared> for PurchaseForm {
         let wait = Wait::from_request_parts(&mut parts, app).await?;
         let key = headers::idempotency_key(&parts.headers);
         let traceparent = headers::traceparent(&parts.headers);
+        let pass = headers::queue_pass(&parts.headers);
         let respond_async = headers::prefers_async(&parts.headers);
         let verdict = app.challenge.verdict(&parts.headers);
         let body = body::read(Request::from_parts(parts, body), app, 1).await?;
@@ -44,7 +45,7 @@ impl FromRequest<Shared> for PurchaseForm {
         let user_id = access.buyer(user_id)?.ok_or_else(|| Faults::one("userId", "is missing"))?;
         app.challenge.check(&access, verdict.as_deref(), &user_id, app.clock.now())?;
         let want = Want::Buy;
-        let request = admit::Request { item, quantity, user_id, want, key, traceparent };
+        let request = admit::Request { item, quantity, user_id, want, key, pass, traceparent };
         Ok(Self { request, wait, respond_async })
     }
 }
@@ -63,6 +64,7 @@ impl FromRequest<Shared> for BuyForm {
         let key = headers::idempotency_key(&parts.headers);
         let header_user = headers::user_id(&parts.headers);
         let traceparent = headers::traceparent(&parts.headers);
+        let pass = headers::queue_pass(&parts.headers);
         let verdict = app.challenge.verdict(&parts.headers);
         let body = body::read_optional(Request::from_parts(parts, body), app).await?;
         // A body that is there must be sound, also where the header says it all.
@@ -76,7 +78,7 @@ impl FromRequest<Shared> for BuyForm {
         let user_id = access.buyer(user_id)?.ok_or_else(missing)?;
         app.challenge.check(&access, verdict.as_deref(), &user_id, app.clock.now())?;
         let (quantity, want, item) = (Quantity::ONE, Want::Buy, Item::Product(product));
-        Ok(Self(admit::Request { item, quantity, user_id, want, key, traceparent }))
+        Ok(Self(admit::Request { item, quantity, user_id, want, key, pass, traceparent }))
     }
 }
 
@@ -185,6 +187,14 @@ pub(super) fn product(raw: &RawPurchase<'_>, faults: &mut Faults) -> Option<Prod
         (Some(_), Some(_)) | (None, None) => Err(("productId", ONE_OF)),
     };
     parsed.map_err(|(field, fault)| faults.note(field, fault)).ok()
+}
+
+/// The product that a message names.
+pub fn product_named(mut fields: Fields) -> Result<ProductRef, Faults> {
+    let raw = RawPurchase::product(&mut fields);
+    let mut faults = std::mem::take(fields.faults());
+    let product = product(&raw, &mut faults);
+    faults.or(product)
 }
 
 /// `userId` of a body that says nothing else.

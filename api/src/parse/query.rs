@@ -127,15 +127,15 @@ fn after(parameters: &Parameters, what: &str, faults: &mut Faults) -> i64 {
 }
 
 /// The query's parameters by name. Unknown ones are ignored.
-struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
-fn parameters(parts: &Parts) -> Result<Parameters, Faults> {
+pub(super) fn parameters(parts: &Parts) -> Result<Parameters, Faults> {
     if parts.uri.query().is_none() {
         return Ok(Parameters(vec![]));
     }

@@ -35,13 +35,22 @@ impl<'a> RawPurchase<'a> {
 impl RawPurchase<'static> {
     /// The same, field by field, noting what is wrong.
     pub(super) fn slow(fields: &mut Fields, quantity_max: u32) -> Self {
+        let named = Self::product(fields);
+        Self {
+            flash_sale_id: positive(fields, "flashSaleId"),
+            quantity: fields.integer("quantity", 1..=i64::from(quantity_max)),
+            user_id: user_id(fields),
+            ..named
+        }
+    }
+
+    /// What names the product.
+    pub(super) fn product(fields: &mut Fields) -> Self {
         Self {
             product_id: positive(fields, "productId"),
             sku: sku(fields, "sku"),
             sku_id: sku(fields, "skuId"),
-            flash_sale_id: positive(fields, "flashSaleId"),
-            quantity: fields.integer("quantity", 1..=i64::from(quantity_max)),
-            user_id: user_id(fields),
+            ..Self::default()
         }
     }
 }

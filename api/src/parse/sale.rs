@@ -1,6 +1,7 @@
 //! What operators send about sales.
 
 use serde_json::Value;
+use shared::domain::room::RoomRules;
 use shared::domain::{Currency, Phase, Product, ProductRef, Sale, Timestamp};
 use shared::ports::{NewSale, SaleChange};
 
@@ -10,6 +11,8 @@ use super::purchase;
 use super::raw::{RawPurchase, Text};
 use crate::problem::Faults;
 
+/// Where a sale with a waiting room names no limit per user, this is it: a place in line is for one.
+const LIMIT_BEHIND_A_ROOM: u32 = 1;
 /// Longest hold that a sale may give, in seconds: a day.
 const HOLD_SECONDS_MAX: i64 = 86_400;
 
@@ -43,7 +46,8 @@ impl NewSaleForm {
         let (starts_at, ends_at) = times(&mut fields, Some(now));
         let per_user_limit = per_user_limit(&mut fields).flatten();
         let hold_seconds = hold_seconds(&mut fields).flatten();
-        waiting_room(&mut fields);
+        let waiting_room = waiting_room(&mut fields).flatten();
+        let per_user_limit = per_user_limit.or(waiting_room.map(|_| LIMIT_BEHIND_A_ROOM));
         for required in ["flashPrice", "startsAt", "endsAt"] {
             if fields.value(required).is_none() {
                 fields.faults().note_missing(required);
@@ -58,6 +62,7 @@ impl NewSaleForm {
                 per_user_limit,
                 hold_seconds,
                 quantity,
+                waiting_room,
             })
         })();
         fields.finish(sale)
@@ -103,14 +108,27 @@ impl SaleChangeForm {
         // Of a sale that is over the ledger says so, whatever its new end.
         let open = matches!(sale.phase(now), Phase::Upcoming | Phase::Live);
         let (starts_at, ends_at) = times(&mut fields, open.then_some(now));
-        waiting_room(&mut fields);
+        let waiting_room = waiting_room(&mut fields);
+        let mut per_user_limit = per_user_limit(&mut fields);
+        if waiting_room.unwrap_or(sale.waiting_room).is_some() {
+            match per_user_limit {
+                Some(None) => {
+                    fields.faults().note("perUserLimit", "is needed with a waiting room");
+                }
+                None if sale.per_user_limit.is_none() => {
+                    per_user_limit = Some(Some(LIMIT_BEHIND_A_ROOM));
+                }
+                Some(Some(_)) | None => {}
+            }
+        }
         let change = SaleChange {
             price_minor: price(&mut fields, "flashPrice", Some(currency)).map(|price| price.minor),
             starts_at,
             ends_at,
-            per_user_limit: per_user_limit(&mut fields),
+            per_user_limit,
             hold_seconds: hold_seconds(&mut fields),
             quantity: count(&mut fields, "quantity", UNITS_MAX),
+            waiting_room,
         };
         fields.finish(Some(change))
     }
@@ -158,11 +176,42 @@ fn hold_seconds(fields: &mut Fields) -> Option<Option<u32>> {
     Some(seconds.map(|seconds| seconds as u32))
 }
 
-/// Not used yet; what is sent for it must have its shape.
-fn waiting_room(fields: &mut Fields) {
-    if fields.value("waitingRoom").is_some_and(|value| !matches!(value, Value::Object(_))) {
-        fields.faults().note("waitingRoom", "must be an object");
+/// Whether and how people wait: an object, whose `enabled` is true where it is left out.
+#[allow(clippy::option_option)] // As above.
+fn waiting_room(fields: &mut Fields) -> Option<Option<RoomRules>> {
+    if !fields.has("waitingRoom") {
+        return None;
     }
+    let room = match fields.value("waitingRoom") {
+        None => return Some(None),
+        Some(Value::Object(room)) => room.clone(),
+        Some(_) => return fields.wrong("waitingRoom", "must be an object"),
+    };
+    match room.get("enabled") {
+        None | Some(Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Some(None),
+        Some(_) => return fields.wrong("waitingRoom", "enabled must be true or false"),
+    }
+    let mut rules = RoomRules::default();
+    for (name, range, rule) in [
+        ("admitPerSecond", 1..=100_000, &mut rules.admit_per_second),
+        ("maxInside", 1..=1_000_000, &mut rules.max_inside),
+        ("passSeconds", 1..=3_600, &mut rules.pass_seconds),
+        ("patienceSeconds", 5..=3_600, &mut rules.patience_seconds),
+        ("preQueueSeconds", 0..=86_400, &mut rules.pre_queue_seconds),
+    ] {
+        let Some(value) = room.get(name).filter(|value| !value.is_null()) else { continue };
+        let number = value.as_u64().and_then(|value| u32::try_from(value).ok());
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => *rule = number,
+            None => {
+                let (from, to) = range.into_inner();
+                let fault = format!("must be a whole number from {from} to {to}");
+                fields.faults().note(format!("waitingRoom.{name}"), fault);
+            }
+        }
+    }
+    Some(Some(rules))
 }
 
 #[cfg(test)]

@@ -32,9 +32,8 @@ pub struct NewSaleBody {
     /// Length of a hold; null or left out means the configured one.
     #[schema(minimum = 1, maximum = 86_400, example = 600)]
     hold_seconds: Option<u32>,
-    /// Reserved.
-    #[schema(value_type = Option<Object>)]
-    waiting_room: Option<serde_json::Value>,
+    /// Whoever wants to buy waits in line first; null means nobody does.
+    waiting_room: Option<WaitingRoomBody>,
 }
 
 /// Changes to a sale. What is left out stays as it is; something must be given.
@@ -57,7 +56,31 @@ pub struct SaleChangeBody {
     /// Length of a hold; null means the configured one.
     #[schema(minimum = 1, maximum = 86_400)]
     hold_seconds: Option<u32>,
-    /// Reserved.
-    #[schema(value_type = Option<Object>)]
-    waiting_room: Option<serde_json::Value>,
+    /// Whoever wants to buy waits in line first; null means nobody does.
+    waiting_room: Option<WaitingRoomBody>,
+}
+
+/// How people wait in line for a sale and are let in. A sale with a waiting room has a limit per user, 1
+/// where none is given, and everybody buys in it once.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct WaitingRoomBody {
+    /// False: there is none.
+    #[schema(default = true)]
+    enabled: Option<bool>,
+    /// Shoppers let in per second, at most.
+    #[schema(minimum = 1, maximum = 100_000, default = 100)]
+    admit_per_second: Option<u32>,
+    /// Shoppers inside at once, at most; never more than there are units.
+    #[schema(minimum = 1, maximum = 1_000_000, default = 1_000)]
+    max_inside: Option<u32>,
+    /// How long a shopper who was let in may buy.
+    #[schema(minimum = 1, maximum = 3_600, default = 120)]
+    pass_seconds: Option<u32>,
+    /// Who is not heard of for so long loses the place.
+    #[schema(minimum = 5, maximum = 3_600, default = 45)]
+    patience_seconds: Option<u32>,
+    /// How long before the sale people may join; they are shuffled when it opens. 0: nobody joins before.
+    #[schema(minimum = 0, maximum = 86_400, default = 0)]
+    pre_queue_seconds: Option<u32>,
 }

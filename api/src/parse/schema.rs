@@ -29,6 +29,28 @@ pub struct PurchaseBody {
     user_id: Value,
 }
 
+/// A wish to join the line of a sale, or of the sale of a product that is open or opens next: exactly one
+/// of `flashSaleId`, `productId` and `sku` (or `skuId`).
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct JoinBody {
+    /// The sale.
+    #[schema(minimum = 1, example = 7)]
+    flash_sale_id: Option<i64>,
+    /// The product by number.
+    #[schema(minimum = 1)]
+    product_id: Option<i64>,
+    /// The product by the shop's own name.
+    #[schema(max_length = 64, pattern = "^(?!\\d+$)[A-Za-z0-9._-]+$")]
+    sku: Option<String>,
+    /// Another name of `sku`.
+    sku_id: Option<String>,
+    /// A string, or an integer that stands for its digits; needed where neither a token nor `X-User-Id`
+    /// names the user.
+    #[schema(value_type = Option<String>, max_length = 128, example = "u-1")]
+    user_id: Option<Value>,
+}
+
 /// How a hold is paid.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]

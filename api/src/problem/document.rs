@@ -101,6 +101,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// What happened this time, for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The whole answer, for a request of the path `instance`. Headers that are already set (such as
     /// `Allow`) stay.
     pub fn render(self, instance: &str, mut headers: HeaderMap) -> Response {

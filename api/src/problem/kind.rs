@@ -32,7 +32,11 @@ kinds! {
     UNAUTHENTICATED = UNAUTHORIZED, "Credentials are missing or wrong";
     FORBIDDEN = FORBIDDEN, "These credentials do not allow it";
     CHALLENGE_REQUIRED = FORBIDDEN, "A challenge must be passed first";
+    PASS_REQUIRED = FORBIDDEN, "This sale has a waiting room: wait in line first";
+    PASS_EXPIRED = FORBIDDEN, "The pass of the waiting room has expired: join the line again";
     NOT_FOUND = NOT_FOUND, "There is nothing at this path";
+    NO_WAITING_ROOM = NOT_FOUND, "This sale has no waiting room";
+    NOT_IN_QUEUE = NOT_FOUND, "Nobody stands in line with this";
     PURCHASE_NOT_FOUND = NOT_FOUND, "This tracking ID was never issued";
     SALE_NOT_FOUND = NOT_FOUND, "There is no such sale";
     ORDER_NOT_FOUND = NOT_FOUND, "There is no such order";
@@ -52,6 +56,7 @@ kinds! {
     STOCK_IN_USE = CONFLICT, "So many units cannot be withdrawn or added";
     PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE, "The request body is too large";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "The request body is not JSON";
+    UPGRADE_REQUIRED = UPGRADE_REQUIRED, "This path speaks WebSocket only";
     RATE_LIMITED = TOO_MANY_REQUESTS, "Too many requests in too short a time";
     INTERNAL = INTERNAL_SERVER_ERROR, "A defect on our side";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "Something it needs is away";

@@ -7,6 +7,7 @@ use shared::pipeline::conclude::ConcludeError;
 use shared::pipeline::dead_letters::LetterError;
 use shared::pipeline::group_commit::LineError;
 use shared::pipeline::track::TrackError;
+use shared::pipeline::waiting_room::RoomError;
 use shared::ports::LedgerError;
 use tracing::warn;
 
@@ -53,6 +54,12 @@ impl From<AdmitError> for Problem {
         match error {
             AdmitError::Refused(reason) => Self::refused(reason),
             AdmitError::Limited(quota) => Self::limited(quota),
+            AdmitError::PassRequired(sale) => {
+                Self::plain(kind::PASS_REQUIRED).with("flashSaleId", sale.0)
+            }
+            AdmitError::PassExpired(sale) => {
+                Self::plain(kind::PASS_EXPIRED).with("flashSaleId", sale.0)
+            }
             AdmitError::NoSuchSale => Self::plain(kind::SALE_NOT_FOUND),
             AdmitError::Unavailable(why) => {
                 OUTAGES.or_skip(|| warn!(why, "purchases are not accepted"));
@@ -71,6 +78,23 @@ impl From<ConcludeError> for Problem {
             ConcludeError::Ledger(_) | ConcludeError::Line(_) | ConcludeError::Late(_) => {
                 Self::try_again(kind::UNAVAILABLE)
             }
+        }
+    }
+}
+
+impl From<RoomError> for Problem {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::NoRoom => Self::plain(kind::NO_WAITING_ROOM),
+            RoomError::Refused(reason) => Self::refused(reason),
+            RoomError::Unavailable(why) => {
+                OUTAGES.or_skip(|| warn!(why, "a waiting room cannot be asked"));
+                Self::new(
+                    kind::UNAVAILABLE,
+                    "The line cannot be asked for a moment. Nobody loses a place.",
+                )
+            }
+            RoomError::Line(error) => error.into(),
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::views::{Accepted, PurchasePath, PurchaseView};
     tag = "Purchases",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("X-Queue-Pass" = Option<String>, Header, description = "The pass of a waiting room, where the sale has one"),
         ("Prefer" = Option<String>, Header, description = "wait=N: seconds, 30 at most"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context, travels with the purchase"),
     ),

@@ -22,6 +22,7 @@ use crate::views::Sold;
         ("product" = String, Path, description = "A product number or a SKU"),
         ("X-User-Id" = Option<String>, Header, description = "The buyer"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("X-Queue-Pass" = Option<String>, Header, description = "The pass of a waiting room, where the sale has one"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context, travels with the purchase"),
     ),
     request_body = Option<BuyBody>,

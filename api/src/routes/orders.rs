@@ -29,6 +29,7 @@ use crate::views::{OrderList, OrderView};
     tag = "Orders",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("X-Queue-Pass" = Option<String>, Header, description = "The pass of a waiting room, where the sale has one"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context, travels with the purchase"),
     ),
     request_body = PurchaseBody,

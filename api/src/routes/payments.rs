@@ -40,7 +40,7 @@ use crate::views::{OrderView, WebhookReceipt};
 )]
 pub async fn check_out(State(app): State<Shared>, form: CheckoutForm) -> Result<Response, Problem> {
     let CheckoutForm { id, owner: Owner { access, user }, payment } = form;
-    let order = app.cashier.check_out(id, user, payment).await;
+    let order = app.cashier.check_out(id, user, payment, access.noted()).await;
     let asked = Asked { id, named: Named::Reservation, to: Status::Pending };
     let order = order.map_err(|error| refused(&app, &access, error, asked))?;
     let declined = |detail| {

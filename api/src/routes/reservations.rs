@@ -30,6 +30,7 @@ use crate::views::{Accepted, PurchaseView, ReservationView};
     tag = "Orders",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("X-Queue-Pass" = Option<String>, Header, description = "The pass of a waiting room, where the sale has one"),
         ("Prefer" = Option<String>, Header, description = "respond-async, and with it wait=N: seconds, 30 at most"),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context, travels with the purchase"),
     ),

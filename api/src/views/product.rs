@@ -3,7 +3,9 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::domain::{Catalogue, Currency, Money, Product, ProductId, Sku, Timestamp};
+use shared::domain::{
+    Catalogue, Currency, Money, Offer, Product, ProductId, Sku, StockLevel, Timestamp,
+};
 use utoipa::ToSchema;
 
 use super::json::Object;
@@ -75,8 +77,6 @@ impl Availability {
         let counts = seen.level.counts;
         let offer = catalogue.offer(product, now);
         let sale = offer.as_ref().ok().and_then(|offer| offer.sale);
-        let of_sale = seen.level.sale.filter(|left| sale.is_some_and(|s| s.id == left.sale_id));
-        let left = counts.available().min(of_sale.map_or(i64::MAX, |left| left.sale_left));
         Self {
             product_id: product.id,
             sku_id: product.sku.clone(),
@@ -91,7 +91,7 @@ impl Availability {
             reserved_count: counts.reserved,
             sold_count: counts.sold,
             total_inventory: counts.total,
-            is_available: offer.is_ok() && left > 0,
+            is_available: is_available(offer.as_ref().ok(), &seen.level),
             is_active: product.active,
             image_url: product.image_url.clone(),
             version: seen.level.version,
@@ -131,6 +131,13 @@ impl IntoResponse for Availability {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         ([json], self.to_json()).into_response()
     }
+}
+
+/// Whether a purchase of one unit under `offer`, if there is one, would be accepted.
+pub(super) fn is_available(offer: Option<&Offer<'_>>, level: &StockLevel) -> bool {
+    let Some(offer) = offer else { return false };
+    let of_sale = level.sale.filter(|left| offer.sale.is_some_and(|sale| sale.id == left.sale_id));
+    level.counts.available().min(of_sale.map_or(i64::MAX, |left| left.sale_left)) > 0
 }
 
 /// Percent of the base price, to two decimals; 0 where it is no less.

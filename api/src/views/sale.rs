@@ -1,6 +1,7 @@
 //! Sales as clients are shown them.
 
 use serde::Serialize;
+use shared::domain::room::RoomRules;
 use shared::domain::{Currency, Phase, Product, ProductId, Sale, SaleId, Sku, Timestamp};
 use utoipa::ToSchema;
 
@@ -63,6 +64,9 @@ pub struct SaleView {
     /// Length of a hold; null means the configured one.
     #[schema(minimum = 1, example = 600)]
     hold_seconds: Option<u32>,
+    /// How people wait in line for it; null means that nobody does.
+    #[schema(value_type = Option<WaitingRoomView>)]
+    waiting_room: Option<RoomRules>,
     /// When that was so, by the clock that opens and closes sales.
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     server_time: Moment,
@@ -89,9 +93,32 @@ impl SaleView {
             status: Phase::as_str(sale.phase(now)),
             per_user_limit: sale.per_user_limit,
             hold_seconds: sale.hold_seconds,
+            waiting_room: sale.waiting_room,
             server_time: Moment(now),
         }
     }
+}
+
+/// How people wait in line for a sale and are let in.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)] // The rules of the domain are written as they are.
+pub(super) struct WaitingRoomView {
+    /// Shoppers let in per second, at most.
+    #[schema(minimum = 1, example = 100)]
+    admit_per_second: u32,
+    /// Shoppers inside at once, at most.
+    #[schema(minimum = 1, example = 1_000)]
+    max_inside: u32,
+    /// How long a shopper who was let in may buy.
+    #[schema(minimum = 1, example = 120)]
+    pass_seconds: u32,
+    /// Who is not heard of for so long loses the place.
+    #[schema(minimum = 5, example = 45)]
+    patience_seconds: u32,
+    /// How long before the sale people may join.
+    #[schema(minimum = 0, example = 600)]
+    pre_queue_seconds: u32,
 }
 
 /// A page of sales, by number.

@@ -29,9 +29,22 @@ pub(super) fn reason() -> Object {
         .build()
 }
 
+/// Where somebody stands in line.
+pub(super) fn queue_status() -> Object {
+    words(super::waiting_room::STATUSES.into_iter()).build()
+}
+
 /// Where a sale stands.
 pub(super) fn phase() -> Object {
     words(Phase::ALL.iter().map(|phase| phase.as_str()))
         .description(Some("By the ledger's clock, at `serverTime`."))
+        .build()
+}
+
+/// Where a sale stands, and whether anything of it is left.
+pub(super) fn sale_status() -> Object {
+    let all = Phase::ALL.iter().map(|phase| phase.as_str());
+    words(all.chain([super::live::SOLD_OUT]))
+        .description(Some("By the ledger's clock and the stock."))
         .build()
 }

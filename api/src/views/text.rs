@@ -5,7 +5,7 @@ use shared::domain::{Money, Timestamp, TrackingId};
 use uuid::fmt::Hyphenated;
 
 /// A moment as RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moment(pub Timestamp);
 
 impl Serialize for Moment {
@@ -15,7 +15,7 @@ impl Serialize for Moment {
 }
 
 /// An amount of money as a decimal string, without its currency.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decimal(pub Money);
 
 impl Serialize for Decimal {

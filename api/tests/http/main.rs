@@ -1,5 +1,5 @@
 //! The HTTP contract, through a real socket, over embedded adapters.
-#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic is how a test fails.
 
 mod access;
 mod async_purchase;
@@ -10,6 +10,7 @@ mod contract;
 mod dead_letters;
 mod identity;
 mod limits;
+mod live;
 mod operations;
 mod operators;
 mod orders;
@@ -25,3 +26,4 @@ mod support;
 mod sync_purchase;
 mod tls;
 mod tracking;
+mod waiting_room;

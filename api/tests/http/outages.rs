@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shared::adapters::family;
-use shared::config::Config;
+use shared::config::{AuthMode, Config};
 use shared::testing::eventually;
 use tokio::time::Instant;
 
@@ -132,6 +132,20 @@ async fn before_anything_was_loaded_purchases_are_refused() {
     assert_eq!(report.json()["checks"]["trackingKey"]["status"], "down");
     assert_eq!(report.json()["checks"]["catalogue"]["status"], "down");
     assert_eq!(app.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn without_the_keys_of_tokens_nobody_can_buy() {
+    let of_an_issuer = |config: &mut Config| {
+        config.auth.mode = AuthMode::Jwt;
+        config.auth.jwks = "there/is/no/such.json".into();
+    };
+    let app = TestApp::bare(family::embedded(), of_an_issuer).await;
+    let tokens = [("authorization", "Bearer a.b.c")];
+    app.post_with(ASYNC, &tokens, &buy_body("u-1", 1)).await.problem(503, "UNAVAILABLE");
+    let report = app.get("/readyz").await;
+    assert_eq!(report.status, 503);
+    assert_eq!(report.json()["checks"]["tokenKeys"]["status"], "down");
 }
 
 #[tokio::test]

@@ -65,12 +65,15 @@ async fn a_sale_is_shown_as_it_was_planned() {
         "flashPrice": "749.90", "basePrice": "999.99", "discountPercentage": 25.0,
         "currency": "USD", "quantity": 3, "taken": 0, "remaining": 3,
         "startsAt": starts_at.to_string(), "endsAt": ends_at.to_string(), "status": "upcoming",
-        "perUserLimit": 2, "holdSeconds": 60,
+        "perUserLimit": 2, "holdSeconds": 60, "waitingRoom": {
+            "admitPerSecond": 100, "maxInside": 1000, "passSeconds": 120, "patienceSeconds": 45,
+            "preQueueSeconds": 0,
+        },
     });
     assert_eq!(undated(answer.ok(201)), expected);
     assert_eq!(undated(shown(&app, 1).await), expected);
     let plain = undated(planned(&app, 3, 4).await);
-    for none in ["quantity", "taken", "remaining", "perUserLimit", "holdSeconds"] {
+    for none in ["quantity", "taken", "remaining", "perUserLimit", "holdSeconds", "waitingRoom"] {
         assert_eq!(plain[none], Value::Null, "{none}");
     }
 }

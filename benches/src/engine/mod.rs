@@ -30,7 +30,7 @@ mod heard;
 mod load;
 mod meters;
 mod pacer;
-mod process;
+pub(crate) mod process;
 mod progress;
 mod recorder;
 mod request;

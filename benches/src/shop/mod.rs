@@ -99,6 +99,11 @@ struct Created {
     product_id: i64,
 }
 
+#[derive(Deserialize)]
+struct Planned {
+    id: i64,
+}
+
 /// The shop as an operator and a watcher see it.
 pub(crate) struct Shop {
     targets: Arc<[Target]>,
@@ -133,6 +138,27 @@ impl Shop {
             .map_err(|source| ShopError::Answer { what: what.to_owned(), source })?;
         let created: Created = self.ask(what, "POST", "/api/v1/products", &body).await?;
         Ok(created.product_id)
+    }
+
+    /// Plans a sale of `product` that is open now, with a waiting room of these rules.
+    pub(crate) async fn create_sale(
+        &mut self,
+        product: i64,
+        waiting_room: &impl Serialize,
+    ) -> Result<i64, ShopError> {
+        let what = "planning a sale (POST /api/v1/flash-sales)";
+        let (now, hour) = (chrono::Utc::now(), chrono::TimeDelta::hours(1));
+        let at = |time: chrono::DateTime<chrono::Utc>| {
+            time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        };
+        let sale = serde_json::json!({
+            "productId": product, "flashPrice": "9.99", "startsAt": at(now - hour),
+            "endsAt": at(now + hour), "waitingRoom": waiting_room,
+        });
+        let body = sale.to_string();
+        let created: Planned =
+            self.ask(what, "POST", "/api/v1/flash-sales", body.as_bytes()).await?;
+        Ok(created.id)
     }
 
     /// The stock of `product`, once every instance shows one that is as `expected`.

@@ -8,6 +8,7 @@ mod run;
 mod stampede;
 mod summary;
 mod tokens;
+mod waiting_room;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -33,6 +34,8 @@ pub(crate) enum Load {
     Compare(Box<compare::Compare>),
     /// Puts rounds of measurements in a folder into tables: medians, shares of the limits, costs
     Summary(summary::Options),
+    /// A crowd that waits in line, and how soon it learns that the line or the stock moved
+    WaitingRoom(waiting_room::WaitingRoom),
     /// Access tokens for `--tokens`, signed with the ledger's key: for a shop with auth.mode jwt
     Tokens(tokens::Tokens),
     /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
@@ -51,6 +54,7 @@ pub(crate) fn run(load: Load, config: Option<&Path>) -> anyhow::Result<ExitCode>
         Load::Overload(options) => overload::run(&options),
         Load::Compare(options) => compare::run(&options),
         Load::Summary(options) => summary::run(&options),
+        Load::WaitingRoom(options) => waiting_room::run(options),
         Load::Tokens(options) => tokens::run(&options, config),
         Load::Limits(options) => limits::run(&options, config),
         Load::EchoServer => limits::serve_echo(),

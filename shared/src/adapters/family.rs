@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::embedded::{
-    EmbeddedBus, EmbeddedGate, EmbeddedIdempotencyMap, EmbeddedLedger, EmbeddedQueue, EmbeddedRates,
+    EmbeddedBus, EmbeddedGate, EmbeddedIdempotencyMap, EmbeddedLedger, EmbeddedQueue,
+    EmbeddedRates, EmbeddedRooms,
 };
 use super::payments::{SimulatedPayments, WebhookPayments};
 use super::postgres::PostgresLedger;
 use super::rabbitmq::{Broker, InvalidUrl, RabbitBus, RabbitQueue};
-use super::redis::{RedisGate, RedisIdempotencyMap, RedisPool, RedisRates};
+use super::redis::{RedisGate, RedisIdempotencyMap, RedisPool, RedisRates, RedisRooms};
 use crate::config::{self, Config, PaymentProvider};
 use crate::ports::{LedgerError, PaymentGateway, Ports, SystemClock};
 
@@ -40,8 +41,10 @@ pub fn real(config: &Config) -> Result<Ports, WiringError> {
         queue: Arc::new(RabbitQueue::new(broker.clone())),
         gate: Arc::new(RedisGate::new(Arc::clone(&redis))),
         rates: Arc::new(RedisRates::new(Arc::clone(&redis))),
+        rooms: Arc::new(RedisRooms::new(Arc::clone(&redis))),
         idempotency: Arc::new(RedisIdempotencyMap::new(redis)),
         identities: Arc::clone(&ledger) as _,
+        room_book: Arc::clone(&ledger) as _,
         ledger,
         bus: Arc::new(RabbitBus::new(broker)),
         payments: payments(&config.payments),
@@ -59,6 +62,8 @@ pub fn embedded() -> Ports {
         rates: Arc::new(EmbeddedRates::default()),
         idempotency: Arc::new(EmbeddedIdempotencyMap::default()),
         identities: Arc::clone(&ledger) as _,
+        rooms: Arc::new(EmbeddedRooms::default()),
+        room_book: Arc::clone(&ledger) as _,
         ledger,
         bus: Arc::new(EmbeddedBus::new()),
         payments: Arc::new(SimulatedPayments),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use tracing::info;
 
@@ -17,6 +17,7 @@ pub struct CatalogueBoard {
     /// The last load. Loads are rare and take turns, so that an older answer never replaces a
     /// newer one.
     loading: Mutex<Option<Load>>,
+    changed: Notify,
 }
 
 /// When a load began, and how it ended.
@@ -30,6 +31,11 @@ impl CatalogueBoard {
     /// The catalogue, once it was loaded.
     pub fn current(&self) -> Option<Arc<Catalogue>> {
         self.current.load_full()
+    }
+
+    /// Resolves at the next change. Make the future before looking.
+    pub fn changed(&self) -> impl Future<Output = ()> + '_ {
+        self.changed.notified()
     }
 
     /// The version shown; -1 before the first load.
@@ -67,6 +73,7 @@ impl CatalogueBoard {
             if catalogue.version > self.version() {
                 info!(version = catalogue.version, "catalogue loaded");
                 self.current.store(Some(Arc::new(catalogue)));
+                self.changed.notify_waiters();
             }
         });
         *last = Some(Load { began, outcome: outcome.clone() });

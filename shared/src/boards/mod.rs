@@ -9,6 +9,7 @@ pub mod drift;
 mod feed;
 mod outcomes;
 mod stock;
+mod watchers;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +17,9 @@ use std::time::Duration;
 
 pub use catalogue::CatalogueBoard;
 pub use feed::feed;
-pub use outcomes::{OutcomeBoard, Watch};
+pub use outcomes::OutcomeBoard;
 pub use stock::StockBoard;
+pub use watchers::Watch;
 
 use self::drift::{BoardBeat, BoardWatch};
 use crate::domain::StockLevel;

@@ -1,15 +1,19 @@
-//! The outcome board: a bounded ring of recently decided orders, and the clients waiting for them.
+//! The outcome board: a bounded ring of recently decided orders, and those who wait for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::domain::{Order, Timestamp, TrackingId};
+use super::watchers::{Watch, Watchers};
+use crate::domain::{Order, SaleId, Status, Timestamp, TrackingId, UserId};
 use crate::planted::planted;
+
+/// Buyers that a listener may be behind.
+const SOLD_MAX: usize = 16_384;
 
 /// Recently decided orders.
 #[derive(Debug)]
@@ -17,13 +21,15 @@ pub struct OutcomeBoard {
     fresh: Duration,
     max: usize,
     inner: Mutex<Inner>,
+    watchers: Arc<Watchers<TrackingId>>,
+    /// Who got units of a sale, for whoever listens.
+    sold: broadcast::Sender<(SaleId, UserId)>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     orders: HashMap<TrackingId, Seen>,
     ring: VecDeque<TrackingId>,
-    watchers: HashMap<TrackingId, Watcher>,
     /// Acceptance of the latest purchase known to be settled: what waits in the queue is younger.
     settled_through: Option<Timestamp>,
 }
@@ -34,16 +40,12 @@ struct Seen {
     at: Instant,
 }
 
-#[derive(Debug)]
-struct Watcher {
-    changed: Arc<Notify>,
-    count: usize,
-}
-
 impl OutcomeBoard {
     /// A board of at most `max` orders; one that is not terminal is served for `fresh`.
     pub fn new(max: NonZeroUsize, fresh: Duration) -> Self {
-        Self { fresh, max: max.get(), inner: Mutex::default() }
+        let sold = broadcast::Sender::new(SOLD_MAX);
+        let (inner, watchers) = (Mutex::default(), Arc::default());
+        Self { fresh, max: max.get(), inner, sold, watchers }
     }
 
     /// Takes announced orders: only a higher version replaces. Wakes those who wait for them.
@@ -67,8 +69,13 @@ impl OutcomeBoard {
         at: Instant,
         by_the_ledger: bool,
     ) {
+        let listened = self.sold.receiver_count() > 0;
         let mut inner = self.lock();
+        let mut changed = vec![];
         for order in orders {
+            if listened {
+                self.tell_sold(order);
+            }
             inner.settled_through = inner.settled_through.max(Some(order.accepted_at));
             match inner.orders.get_mut(&order.id) {
                 Some(seen) if seen.order.version > order.version && !planted("boards-go-back") => {
@@ -86,14 +93,26 @@ impl OutcomeBoard {
                     inner.ring.push_back(order.id);
                 }
             }
-            if let Some(watcher) = inner.watchers.get(&order.id) {
-                watcher.changed.notify_waiters();
-            }
+            changed.push(order.id);
         }
         while inner.ring.len() > self.max {
             if let Some(oldest) = inner.ring.pop_front() {
                 inner.orders.remove(&oldest);
             }
+        }
+        drop(inner);
+        self.watchers.wake(changed);
+    }
+
+    /// Who gets units of a sale from now on, bought or held. A listener who is too slow misses some.
+    pub fn sold(&self) -> broadcast::Receiver<(SaleId, UserId)> {
+        self.sold.subscribe()
+    }
+
+    fn tell_sold(&self, order: &Order) {
+        let Some(terms) = order.terms.as_ref() else { return };
+        if let (Some(sale), Status::Confirmed | Status::Reserved) = (terms.sale_id, order.status) {
+            let _ = self.sold.send((sale, terms.user_id.clone()));
         }
     }
 
@@ -111,16 +130,8 @@ impl OutcomeBoard {
     }
 
     /// Watches an order for changes from this moment on.
-    pub fn watch(self: &Arc<Self>, id: TrackingId) -> Watch {
-        let mut inner = self.lock();
-        let watcher = inner
-            .watchers
-            .entry(id)
-            .or_insert_with(|| Watcher { changed: Arc::default(), count: 0 });
-        watcher.count += 1;
-        let changed = Arc::clone(&watcher.changed);
-        drop(inner);
-        Watch { board: Arc::clone(self), id, changed }
+    pub fn watch(&self, id: TrackingId) -> Watch<TrackingId> {
+        self.watchers.watch(id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -128,38 +139,9 @@ impl OutcomeBoard {
     }
 }
 
-/// A watched order; dropping it ends the watch.
-#[derive(Debug)]
-pub struct Watch {
-    board: Arc<OutcomeBoard>,
-    id: TrackingId,
-    changed: Arc<Notify>,
-}
-
-impl Watch {
-    /// Resolves at the next change. Make the future before looking, so that no change between
-    /// looking and waiting is missed.
-    pub fn changed(&self) -> impl Future<Output = ()> + '_ {
-        self.changed.notified()
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let mut inner = self.board.lock();
-        if let Some(watcher) = inner.watchers.get_mut(&self.id) {
-            watcher.count -= 1;
-            if watcher.count == 0 {
-                inner.watchers.remove(&self.id);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Status;
     use crate::domain::testing::id;
 
     fn board(max: usize) -> Arc<OutcomeBoard> {
@@ -221,13 +203,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_watcher_is_woken_and_leaves_nothing_behind() {
+    async fn a_watcher_is_woken() {
         let board = board(10);
         let watch = board.watch(id(1));
         let changed = watch.changed();
         board.apply(&[order(1, Status::Confirmed, 1)]);
         changed.await;
-        drop(watch);
-        assert!(board.lock().watchers.is_empty());
     }
 }

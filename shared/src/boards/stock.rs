@@ -1,11 +1,12 @@
 //! The stock board: product → newest counts, and when they were last confirmed.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::watchers::{Watch, Watchers};
 use crate::domain::{ProductId, SaleId, StockLevel};
 use crate::planted::planted;
 
@@ -14,6 +15,7 @@ use crate::planted::planted;
 pub struct StockBoard {
     fresh: Duration,
     entries: RwLock<HashMap<ProductId, Entry>>,
+    watchers: Arc<Watchers<ProductId>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,22 +27,38 @@ struct Entry {
 impl StockBoard {
     /// An empty board whose entries are fresh for so long after an announcement.
     pub fn new(fresh: Duration) -> Self {
-        Self { fresh, entries: RwLock::default() }
+        Self { fresh, entries: RwLock::default(), watchers: Arc::default() }
     }
 
     /// Takes levels that were read `age` ago: only a higher version replaces, an equal one confirms.
     /// (It replaces too: what is left of a sale begins to count when the sale opens. One that is wrong
-    /// is put right by the next heartbeat.)
+    /// is put right by the next heartbeat.) Wakes those who watch what changed.
     pub fn apply(&self, levels: &[StockLevel], age: Duration) {
         let now = Instant::now();
         let seen_at = now.checked_sub(age).unwrap_or(now);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = vec![];
         for &level in levels {
-            let entry = entries.entry(level.product_id).or_insert(Entry { level, seen_at });
+            let entry = entries.entry(level.product_id).or_insert_with(|| {
+                changed.push(level.product_id);
+                Entry { level, seen_at }
+            });
             if level.version >= entry.level.version || planted("boards-go-back") {
+                if level != entry.level {
+                    changed.push(level.product_id);
+                }
                 *entry = Entry { level, seen_at: seen_at.max(entry.seen_at) };
             }
         }
+        drop(entries);
+        if !changed.is_empty() {
+            self.watchers.wake(changed);
+        }
+    }
+
+    /// Watches the stock of a product for changes from this moment on.
+    pub fn watch(&self, product: ProductId) -> Watch<ProductId> {
+        self.watchers.watch(product)
     }
 
     /// The newest levels of the products of `levels`, in their order, however old.
@@ -61,6 +79,12 @@ impl StockBoard {
         let entry = entries.get(&product)?;
         let age = entry.seen_at.elapsed();
         (age < self.fresh || planted("edge-never-doubts")).then_some((entry.level, age))
+    }
+
+    /// The newest level, however old, and how long ago it was last confirmed.
+    pub fn newest_with_age(&self, product: ProductId) -> Option<(StockLevel, Duration)> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&product).map(|entry| (entry.level, entry.seen_at.elapsed()))
     }
 
     /// The newest level, however old.
@@ -144,6 +168,21 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
         board.apply(&[level(4, 9)], Duration::ZERO);
         assert!(board.fresh(ProductId(1)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watcher_is_woken_by_what_is_new_only() {
+        use futures::FutureExt;
+        let board = StockBoard::new(Duration::from_secs(2));
+        let watch = board.watch(ProductId(1));
+        let mut changed = Box::pin(watch.changed());
+        board.apply(&[level(5, 5)], Duration::ZERO);
+        assert!(changed.as_mut().now_or_never().is_some());
+        let mut changed = Box::pin(watch.changed());
+        board.apply(&[level(5, 5), level(4, 4)], Duration::ZERO);
+        assert!(changed.as_mut().now_or_never().is_none());
+        board.apply(&[level(5, 6)], Duration::ZERO);
+        assert!(changed.as_mut().now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -63,6 +63,14 @@ impl Config {
             let expected = "http.request_timeout_ms: expected more than 30000, the longest wait";
             return Err(ConfigError(expected.into()));
         }
+        if self.live.heartbeat.is_zero() {
+            return Err(ConfigError("live.heartbeat_ms: expected more than 0".into()));
+        }
+        if self.live.connections_max >= self.http.connections_max {
+            let expected = "live.connections_max: expected less than http.connections_max, so that \
+                            some are left for requests";
+            return Err(ConfigError(expected.into()));
+        }
         let jwks = self.auth.jwks.as_str();
         let nearby = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
         let safe = jwks.starts_with("https://") || nearby.iter().any(|url| jwks.starts_with(url));
@@ -170,6 +178,8 @@ mod tests {
             ("[settle]\nbatch_max = 0", "settle.batch_max", "nonzero"),
             ("[http]\nadr = \"0.0.0.0:1\"", "adr", "unknown field"),
             ("[http]\nrequest_timeout_ms = 9", "http.request_timeout_ms", "more than 30000"),
+            ("[live]\nconnections_max = 32000", "live.connections_max", "http.connections_max"),
+            ("[live]\nheartbeat_ms = 0", "live.heartbeat_ms", "more than 0"),
             ("[events]\nsource = \"two words\"", "events.source", "URI reference"),
             ("[auth]\nmode = \"magic\"", "auth.mode", "open"),
             ("[auth]\njwks = \"http://id.example/keys\"", "auth.jwks", "https"),

@@ -8,8 +8,8 @@ mod sections;
 pub use load::{ConfigError, DEFAULT_TOML};
 pub use sections::{
     Admin, Admit, Auth, AuthMode, Boards, EventSource, Events, Holds, Http, LatePayment, Limits,
-    Log, LogFormat, Metrics, Networks, Origins, PaymentProvider, Payments, Postgres, RabbitMq,
-    Redis, RefusedPayment, Settle, TokenAlgorithm, Tracking, Worker,
+    Live, Log, LogFormat, Metrics, Networks, Origins, PaymentProvider, Payments, Postgres,
+    RabbitMq, Redis, RefusedPayment, Settle, TokenAlgorithm, Tracking, Worker,
 };
 use serde::Deserialize;
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub worker: Worker,
     /// What an API keeps in memory.
     pub boards: Boards,
+    /// What clients are told without asking.
+    pub live: Live,
     /// What other systems are told.
     pub events: Events,
     /// Who a client is.

@@ -251,6 +251,16 @@ pub struct Boards {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Live {
+    pub connections_max: NonZeroUsize,
+    pub frames_per_second: NonZeroU32,
+    #[serde(rename = "heartbeat_ms", deserialize_with = "ms")]
+    pub heartbeat: Duration,
+    pub watches_max: NonZeroUsize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Events {
     pub enabled: bool,
     pub source: EventSource,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::ids::{ProductId, SaleId, Sku};
 use super::money::Money;
 use super::order::Reason;
+use super::room::RoomRules;
 use super::time::Timestamp;
 
 /// A product as the shop describes it. Its stock is elsewhere: see [`super::StockLevel`].
@@ -89,6 +90,9 @@ pub struct Sale {
     pub taken: i64,
     /// It was called off.
     pub cancelled: bool,
+    /// Whoever wants to buy waits in line first. Such a sale always has a limit per user: a pass is good for
+    /// one purchase, and the limit's count tells that there was one.
+    pub waiting_room: Option<RoomRules>,
 }
 
 impl Sale {
@@ -180,6 +184,11 @@ impl Catalogue {
         sales.iter().find(|sale| sale.id == id)
     }
 
+    /// The sales of a product that are not long over, in order of opening.
+    pub fn sales_of(&self, product: ProductId) -> &[Sale] {
+        self.sales.get(&product).map_or(&[], Vec::as_slice)
+    }
+
     /// The sales with a number above `after` (0: all), by number.
     pub fn sales_after(&self, after: SaleId) -> impl Iterator<Item = &Sale> {
         let above = (Bound::Excluded(after), Bound::Unbounded);
@@ -198,7 +207,7 @@ impl Catalogue {
         if !product.active {
             return Err(Reason::ProductInactive);
         }
-        let sales = self.sales.get(&product.id).map_or(&[][..], Vec::as_slice);
+        let sales = self.sales_of(product.id);
         if sales.iter().all(|sale| sale.cancelled) {
             return Ok(Offer { sale: None, unit_price: product.price });
         }

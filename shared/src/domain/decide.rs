@@ -202,6 +202,10 @@ pub(super) fn judge(view: &View, purchase: &Purchase) -> Result<(), Reason> {
     }
     if let Some(limit) = limit_of(product, sale) {
         let has = view.bought.get(&buyer_key(terms)).copied().unwrap_or_default();
+        // Whoever waits in line again for a second purchase keeps others from their first.
+        if has > 0 && sale.is_some_and(|sale| sale.waiting_room.is_some()) {
+            return Err(if holds { Reason::AlreadyReserved } else { Reason::AlreadyPurchased });
+        }
         if i64::from(has) + units > i64::from(limit) {
             return Err(match (limit, has) {
                 (1, 1..) if holds => Reason::AlreadyReserved,

@@ -16,6 +16,7 @@ pub mod money;
 pub mod order;
 pub mod purchase;
 pub mod rate;
+pub mod room;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -25,7 +26,7 @@ pub mod tracking;
 pub mod transition;
 
 pub use advance::{Act, Advance, Advanced, Command, Late, Refusal, Step, advance};
-pub use catalogue::{Catalogue, Phase, Product, ProductRef, Sale};
+pub use catalogue::{Catalogue, Offer, Phase, Product, ProductRef, Sale};
 pub use changes::{Changes, Taken};
 pub use decide::{Decision, Settled, View, decide};
 pub use envelope::Envelope;
@@ -36,6 +37,6 @@ pub use money::{Currency, Money};
 pub use order::{Order, Payment, Reason, Refund, Status};
 pub use purchase::{Fingerprint, Keyed, Kind, Purchase, Terms};
 pub use rate::{RatePolicy, RateTable, Rated};
-pub use stock::{Counts, StockLevel};
+pub use stock::{Counts, SaleLeft, StockLevel};
 pub use time::Timestamp;
 pub use tracking::{Minter, TrackingId, TrackingKey};

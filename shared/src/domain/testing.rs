@@ -93,6 +93,7 @@ pub fn sale(id: i64, product: i64, starts: i64, ends: i64) -> Sale {
         ends_at: Timestamp::from_millis(ends),
         per_user_limit: None,
         hold_seconds: None,
+        waiting_room: None,
         quantity: None,
         taken: 0,
         cancelled: false,

@@ -16,6 +16,7 @@ use std::hash::Hasher;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher24;
@@ -93,6 +94,16 @@ impl TrackingKey {
     /// The key as 32 hexadecimal digits, the form in which the ledger keeps it.
     pub fn to_hex(&self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.0))
+    }
+
+    /// Another key, for another purpose; it tells nothing of this one.
+    pub fn derive(&self, purpose: &[u8]) -> [u8; 32] {
+        // As HKDF-Expand with one block (RFC 5869), of a key that is random already.
+        let mut derived = [0; 32];
+        if let Ok(mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
+            derived = mac.chain_update(purpose).chain_update([1]).finalize().into_bytes().into();
+        }
+        derived
     }
 
     /// True if `id` was made with this key.

@@ -7,12 +7,13 @@ use secrecy::ExposeSecret;
 use tracing::{info, warn};
 
 use crate::config;
+use crate::domain::room::Seal;
 use crate::domain::{Minter, TrackingKey};
 use crate::ports::Ledger;
 
-/// A place for the minter, empty until the key is known.
+/// A place for what the key makes, empty until it is known.
 #[derive(Debug, Default)]
-pub struct KeyRing(OnceLock<Minter>);
+pub struct KeyRing(OnceLock<(Minter, Seal)>);
 
 impl KeyRing {
     /// A ring with the key that overrides the ledger's, if one is configured.
@@ -27,13 +28,19 @@ impl KeyRing {
 
     /// The minter, once the key is known.
     pub fn minter(&self) -> Option<&Minter> {
-        self.0.get()
+        self.0.get().map(|(minter, _)| minter)
+    }
+
+    /// What signs tickets and passes, once the key is known.
+    pub fn seal(&self) -> Option<&Seal> {
+        self.0.get().map(|(_, seal)| seal)
     }
 
     /// Sets the key; the first one stays.
     pub fn set(&self, key: TrackingKey) {
+        let seal = Seal::new(&key);
         // The node part only has to differ between processes.
-        let _ = self.0.set(Minter::new(key, fastrand::u32(..)));
+        let _ = self.0.set((Minter::new(key, fastrand::u32(..)), seal));
     }
 
     /// Asks the ledger until it answers. Returns at once when the key is already known.

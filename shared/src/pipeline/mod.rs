@@ -1,6 +1,6 @@
 //! The way of a purchase: accepted ([`admit`]), concluded ([`settle`]), paid ([`pay`]) and moved
-//! along ([`advance`]), counted against limits ([`limits`]), announced ([`relay`], to other systems as [`events`]), looked up
-//! ([`track`]), checked ([`audit`], [`drift`]); where it could not be settled, replayed or discarded
+//! along ([`advance`]), counted against limits ([`limits`]), let in ([`waiting_room`]), announced ([`relay`], to other systems
+//! as [`events`]), looked up ([`track`]), checked ([`audit`], [`drift`]); where it could not be settled, replayed or discarded
 //! ([`dead_letters`]). Knows the domain and the ports, no technology.
 #![deny(clippy::disallowed_methods)]
 
@@ -19,3 +19,4 @@ mod recall;
 pub mod relay;
 pub mod settle;
 pub mod track;
+pub mod waiting_room;

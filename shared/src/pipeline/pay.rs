@@ -21,7 +21,7 @@ use super::group_commit::LineError;
 use super::key::KeyRing;
 use crate::config::{self, LatePayment, RefusedPayment};
 use crate::domain::{
-    Act, Advanced, Command, Late, Order, Payment, PaymentRef, Status, TrackingId, UserId,
+    Act, Actor, Advanced, Command, Late, Order, Payment, PaymentRef, Status, TrackingId, UserId,
 };
 use crate::failpoints;
 use crate::ports::{Charge, Clock, LedgerClock, LedgerError, PaymentGateway, PaymentVerdict};
@@ -105,6 +105,7 @@ impl Cashier {
         id: TrackingId,
         user: Option<UserId>,
         payment: Payment,
+        by: Option<Actor>,
     ) -> Result<Order, AdvanceError> {
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let permit = permit.map_err(|_| LineError::Full)?;
@@ -113,7 +114,7 @@ impl Cashier {
         // Goes on when the client has gone, and when it has waited long enough.
         let collecting = tokio::spawn(async move {
             let _permit = permit;
-            let outcome = cashier.begin(id, user, payment).await;
+            let outcome = cashier.begin(id, user, payment, by).await;
             let order = outcome.as_ref().ok().cloned();
             let _ = begun.send(outcome);
             let charge = order.and_then(|order| charge(&order))?;
@@ -134,10 +135,11 @@ impl Cashier {
         id: TrackingId,
         user: Option<UserId>,
         payment: Payment,
+        by: Option<Actor>,
     ) -> Result<Order, AdvanceError> {
         let within_ms = i64::try_from(self.rules.pay_within.as_millis()).unwrap_or(i64::MAX);
         let act = Act::Checkout { payment, within_ms };
-        let advanced = self.advancer.advance(Command { id, user, act, by: None }).await?;
+        let advanced = self.advancer.advance(Command { id, user, act, by }).await?;
         Ok(advanced.reclaim.unwrap_or(advanced.order))
     }
 

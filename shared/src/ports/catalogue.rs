@@ -1,6 +1,7 @@
 //! What operators do to products and sales.
 
 use super::ledger::LedgerError;
+use crate::domain::room::RoomRules;
 use crate::domain::{Money, Phase, Product, ProductRef, Sale, SaleId, Sku, Timestamp};
 
 /// A product to be added, with its first stock.
@@ -70,6 +71,8 @@ pub struct NewSale {
     pub hold_seconds: Option<u32>,
     /// Units it may sell.
     pub quantity: Option<i64>,
+    /// How its waiting room lets people in, where it has one; then there must be a limit per user.
+    pub waiting_room: Option<RoomRules>,
 }
 
 /// Changes to a sale; `None` leaves a field as it is, `Some(None)` removes a limit.
@@ -87,6 +90,8 @@ pub struct SaleChange {
     pub hold_seconds: Option<Option<u32>>,
     /// Units it may sell; not fewer than it has.
     pub quantity: Option<Option<i64>>,
+    /// How its waiting room lets people in.
+    pub waiting_room: Option<Option<RoomRules>>,
 }
 
 impl SaleChange {
@@ -106,6 +111,7 @@ impl SaleChange {
             per_user_limit: self.per_user_limit.unwrap_or(old.per_user_limit),
             hold_seconds: self.hold_seconds.unwrap_or(old.hold_seconds),
             quantity: self.quantity.unwrap_or(old.quantity),
+            waiting_room: self.waiting_room.unwrap_or(old.waiting_room),
             ..old.clone()
         })
     }

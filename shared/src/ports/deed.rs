@@ -63,6 +63,7 @@ impl Deed {
             "perUserLimit": sale.per_user_limit,
             "holdSeconds": sale.hold_seconds,
             "quantity": sale.quantity,
+            "waitingRoom": sale.waiting_room,
         });
         Self { action, subject: format!("flash-sales/{}", sale.id), details }
     }
@@ -72,6 +73,7 @@ impl Deed {
         let action = match order.status {
             Status::Fulfilled => "order.fulfil",
             Status::Cancelled => "order.cancel",
+            Status::Pending => "order.check-out",
             _ => "order.change",
         };
         let details = json!({ "status": order.status.as_str() });

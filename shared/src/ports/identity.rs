@@ -109,8 +109,12 @@ pub struct SigningKey {
 /// Who may do what. Everything that changes here is written to the audit log in the same transaction.
 #[async_trait]
 pub trait Identities: Send + Sync {
-    /// Adds an account.
+    /// Adds the account of a customer who registers. A name that has orders is taken: they would be
+    /// whoever's comes first.
     async fn register(&self, account: &Account, by: &Actor) -> Result<(), IdentityError>;
+
+    /// Adds an account of any role, also of a name that has orders; for those who know whose it is.
+    async fn add_account(&self, account: &Account, by: &Actor) -> Result<(), IdentityError>;
 
     /// The account of a user.
     async fn account(&self, user: &UserId) -> Result<Option<Account>, IdentityError>;

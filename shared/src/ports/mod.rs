@@ -19,6 +19,7 @@ pub mod letter;
 pub mod payment;
 pub mod queue;
 pub mod rates;
+pub mod rooms;
 
 pub use announcement::{Announcement, DeadLetter, DueId, OrderChange};
 pub use audit::{BuyerMiscount, LedgerAudit, NAMED_MAX, Named, ProductAudit, SaleMiscount};
@@ -39,6 +40,7 @@ pub use letter::{
 pub use payment::{Charge, PaymentError, PaymentGateway, PaymentVerdict};
 pub use queue::{Deliveries, Delivery, PurchaseQueue, QueueError, QueueStatus, Receipt, Sieve};
 pub use rates::{RateAsk, RateLimits, RatesError};
+pub use rooms::{RoomBook, Rooms};
 
 /// One adapter behind every port: what a room needs to run.
 #[derive(Clone)]
@@ -55,6 +57,10 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Who may do what.
     pub identities: Arc<dyn Identities>,
+    /// The lines in front of sales.
+    pub rooms: Arc<dyn Rooms>,
+    /// What is known of these lines for good.
+    pub room_book: Arc<dyn RoomBook>,
     /// What feeds the boards.
     pub bus: Arc<dyn EventBus>,
     /// Where money comes from.

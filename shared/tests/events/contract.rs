@@ -21,8 +21,9 @@ impl Contract {
 
     /// Every type of event: the routing keys of its channels.
     pub(crate) fn types(&self) -> BTreeSet<String> {
-        let channels = self.0["channels"].as_object().unwrap();
-        channels.values().map(|channel| channel["address"].as_str().unwrap().to_owned()).collect()
+        let channels = self.0["channels"].as_object().unwrap().values();
+        let of_broker = channels.filter(|channel| !channel["bindings"]["ws"].is_object());
+        of_broker.map(|channel| channel["address"].as_str().unwrap().to_owned()).collect()
     }
 
     /// An example of that type of event.
@@ -30,9 +31,18 @@ impl Contract {
         &self.0["components"]["messages"][name]["examples"][0]["payload"]
     }
 
+    /// The messages of the WebSocket, by their names in the document.
+    pub(crate) fn of_socket(&self) -> impl Iterator<Item = &String> {
+        self.0["channels"]["ws"]["messages"].as_object().unwrap().keys()
+    }
+
     /// Panics where `event` is not as the message of its type says.
     pub(crate) fn check(&self, event: &Value) {
-        let name = event["type"].as_str().expect("a type");
+        self.check_as(event["type"].as_str().expect("a type"), event);
+    }
+
+    /// Panics where `event` is not as the message of that name says.
+    pub(crate) fn check_as(&self, name: &str, event: &Value) {
         let errors: Vec<_> = self
             .validator(name)
             .iter_errors(event)

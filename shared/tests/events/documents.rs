@@ -31,6 +31,17 @@ fn every_example_keeps_to_its_schema() {
 }
 
 #[test]
+fn every_example_of_the_socket_keeps_to_its_schema_and_is_in_the_guide() {
+    let (contract, guide) = (Contract::read(), document("events.md"));
+    for name in contract.of_socket() {
+        let example = contract.example(name);
+        contract.check_as(name, example);
+        let event = example["event"].as_str().unwrap();
+        assert!(guide.contains(&format!("`{event}`")), "{event}");
+    }
+}
+
+#[test]
 fn the_guide_shows_every_type_with_the_same_example() {
     let contract = Contract::read();
     let examples = examples(&document("events.md"));

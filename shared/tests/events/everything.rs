@@ -94,6 +94,7 @@ async fn sales_come_and_go(shop: &Shop) {
         ends_at,
         per_user_limit: None,
         hold_seconds: None,
+        waiting_room: None,
         quantity: Some(10),
     };
     let (called_off, told) =

@@ -29,6 +29,7 @@ fn planned(world_now_ms: i64) -> NewSale {
         ends_at: shared::domain::Timestamp::from_millis(world_now_ms + 3_600_000),
         per_user_limit: None,
         hold_seconds: None,
+        waiting_room: None,
         quantity: Some(5),
     }
 }

@@ -8,10 +8,11 @@ use shared::ports::{
 };
 use uuid::Uuid;
 
-use crate::support::{World, families};
+use crate::support::{World, buy, families};
 
 families!(
     a_name_is_registered_once,
+    a_name_that_has_orders_is_nobodys_to_register,
     an_account_is_found_as_it_was_registered,
     a_refresh_token_is_good_once_and_gives_the_next,
     a_token_that_comes_twice_ends_its_session,
@@ -85,10 +86,27 @@ async fn a_name_is_registered_once(world: &World) {
     assert_eq!(kept.role, Role::Customer);
 }
 
+async fn a_name_that_has_orders_is_nobodys_to_register(world: &World) {
+    let product = world.product("A", 1, None).await;
+    world.record(&[buy(product, "ann", 1), buy(product, "bob", 1)]).await;
+    for name in ["ann", "bob"] {
+        let stranger = account(name, Role::Customer);
+        let refused = world.identities.register(&stranger, &tester()).await;
+        assert!(matches!(refused, Err(IdentityError::Taken)), "{refused:?}");
+        assert!(world.identities.account(&user(name)).await.unwrap().is_none());
+    }
+    // An operator knows whose it is.
+    world.identities.add_account(&account("ann", Role::Customer), &tester()).await.unwrap();
+}
+
 async fn an_account_is_found_as_it_was_registered(world: &World) {
     use secrecy::ExposeSecret;
+    let asked = account("yves", Role::Operator);
+    world.identities.register(&asked, &tester()).await.unwrap();
+    let found = world.identities.account(&user("yves")).await.unwrap().unwrap();
+    assert_eq!(found.role, Role::Customer, "nobody makes an operator of themself");
     let new = account("zoë", Role::Operator);
-    world.identities.register(&new, &tester()).await.unwrap();
+    world.identities.add_account(&new, &tester()).await.unwrap();
     let found = world.identities.account(&user("zoë")).await.unwrap().unwrap();
     assert_eq!(found.password_hash.expose_secret(), new.password_hash.expose_secret());
     assert_eq!((found.role, found.disabled), (Role::Operator, false));

@@ -23,6 +23,7 @@ mod races;
 mod realign;
 mod repeats;
 mod replanning;
+mod rooms;
 mod sales;
 mod sequences;
 mod stock;

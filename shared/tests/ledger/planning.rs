@@ -67,6 +67,7 @@ pub(crate) fn new_sale(product: ProductId, starts_at: Timestamp, ends_at: Timest
         ends_at,
         per_user_limit: None,
         hold_seconds: None,
+        waiting_room: None,
         quantity: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Changing sales that are planned or under way.
 
 use futures::future::join_all;
+use shared::domain::room::RoomRules;
 use shared::domain::testing::tester;
 use shared::domain::{Act, Notice, NoticeEvent, Phase, Purchase, Reason, Sale, SaleId};
 use shared::ports::{Announcement, LedgerError, NewSale, SaleChange};
@@ -38,6 +39,14 @@ fn hold_in(sale: &Sale, user: &str, units: u32) -> Purchase {
     purchase
 }
 
+const ROOM: RoomRules = RoomRules {
+    admit_per_second: 7,
+    max_inside: 8,
+    pass_seconds: 9,
+    patience_seconds: 10,
+    pre_queue_seconds: 11,
+};
+
 async fn a_change_changes_only_what_it_names(world: &World) {
     let product = world.product("TV", 9, None).await;
     let old = world.planned(product, 1, 2).await;
@@ -47,6 +56,7 @@ async fn a_change_changes_only_what_it_names(world: &World) {
         ends_at: Some(old.ends_at.plus_millis(9)),
         per_user_limit: Some(Some(3)),
         hold_seconds: Some(Some(60)),
+        waiting_room: Some(Some(ROOM)),
         quantity: Some(Some(4)),
     };
     let now = world.in_hours(0).await;
@@ -60,11 +70,13 @@ async fn a_change_changes_only_what_it_names(world: &World) {
     let lifted = SaleChange {
         per_user_limit: Some(None),
         hold_seconds: Some(None),
+        waiting_room: Some(None),
         quantity: Some(None),
         ..SaleChange::default()
     };
     let lifted = world.changed(&newer, lifted).await;
     assert_eq!((lifted.per_user_limit, lifted.hold_seconds, lifted.quantity), (None, None, None));
+    assert_eq!(lifted.waiting_room, None);
     assert_eq!(world.stored(old.id).await, lifted);
 }
 

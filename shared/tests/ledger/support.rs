@@ -12,7 +12,7 @@ use shared::domain::{
 };
 use shared::ports::{
     Announcement, Answer, Clock, Identities, Ledger, LedgerError, Named, NewProduct, ProductChange,
-    Recorded,
+    Recorded, RoomBook,
 };
 use shared::testing::postgres::TestDatabase;
 
@@ -79,6 +79,7 @@ pub(crate) struct World {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// The same ledger.
     pub(crate) identities: Arc<dyn Identities>,
+    pub(crate) room_book: Arc<dyn RoomBook>,
     family: Family,
 }
 
@@ -90,14 +91,23 @@ impl World {
         // Some years after the moment at which test purchases are accepted, like the real clock.
         let clock = Arc::new(ManualClock(AtomicI64::new(OPENS + 100_000_000_000)));
         let ledger = Arc::new(EmbeddedLedger::new(clock.clone()));
-        let identities = ledger.clone();
-        Self { ledger: ledger.clone(), identities, family: Family::Embedded { ledger, clock } }
+        Self {
+            ledger: ledger.clone(),
+            identities: ledger.clone(),
+            room_book: ledger.clone(),
+            family: Family::Embedded { ledger, clock },
+        }
     }
 
     pub(crate) async fn postgres() -> Self {
         let database = TestDatabase::create().await;
         let ledger = Arc::new(PostgresLedger::connect(&database.settings()).unwrap());
-        Self { ledger: ledger.clone(), identities: ledger, family: Family::Postgres { database } }
+        Self {
+            ledger: ledger.clone(),
+            identities: ledger.clone(),
+            room_book: ledger,
+            family: Family::Postgres { database },
+        }
     }
 
     /// One in which a crowd on a busy machine is no outage.

@@ -176,6 +176,7 @@ fn sale(row: &Row) -> Result<Sale> {
         ends_at: Timestamp::from_millis(row.get(4)),
         per_user_limit: small(row.get(5))?,
         hold_seconds: small(row.get(6))?,
+        waiting_room: None,
         quantity: row.get(7),
         taken: row.get(8),
         cancelled: row.get(9),

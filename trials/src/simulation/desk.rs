@@ -88,7 +88,7 @@ impl Counter for Desk {
     async fn check_out(&self, rng: &mut Rng, id: TrackingId, user: &UserId, reference: &str) {
         let api = self.programs.api(rng);
         let Ok(reference) = PaymentRef::parse(reference) else { return };
-        let paid = api.app.cashier.check_out(id, Some(user.clone()), Payment::of(reference));
+        let paid = api.app.cashier.check_out(id, Some(user.clone()), Payment::of(reference), None);
         api.ask(paid).await;
     }
 
@@ -138,6 +138,7 @@ async fn purchase(app: &App, want: &Want, sync: bool) -> Answer {
         user_id: want.user.clone(),
         want: if want.hold { Kind::Hold } else { Kind::Buy },
         key: want.key.clone(),
+        pass: None,
         traceparent: None,
     };
     let room = || if sync { app.concluder.room() } else { app.admitter.room() };

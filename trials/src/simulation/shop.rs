@@ -45,6 +45,7 @@ pub(super) async fn open(world: &Arc<World>, rng: &mut Rng) -> Shop {
         ends_at: world.now().plus_millis(FOR_EVER_MS),
         per_user_limit: Some(1),
         hold_seconds: Some(2),
+        waiting_room: None,
         quantity: Some(rng.i64(1..=8)),
     };
     let planned = world.ledger.create_sale(&sale, &tester()).await;

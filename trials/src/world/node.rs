@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shared::adapters::embedded::EmbeddedRates;
+use shared::adapters::embedded::{EmbeddedRates, EmbeddedRooms};
 use shared::adapters::payments::SimulatedPayments;
 use shared::ports::Ports;
 use tokio::sync::Notify;
@@ -51,6 +51,8 @@ impl Node {
             ledger: Arc::new(TappedLedger(tap.clone())),
             // Nobody logs in while everything breaks.
             identities: world.ledger.clone(),
+            rooms: Arc::new(EmbeddedRooms::default()),
+            room_book: world.ledger.clone(),
             bus: Arc::new(TappedBus(tap)),
             payments: Arc::new(SimulatedPayments),
             clock: self.clock.clone(),

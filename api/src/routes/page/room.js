@@ -9,7 +9,8 @@ import * as words from "./words.js";
 
 /** Lines by sale and buyer. */
 const lines = new Map();
-const OVER = ["MISSED", "SOLD_OUT", "ENDED", "CANCELLED"];
+/** Nothing changes after these without joining again. */
+const OVER = ["MISSED", "ENDED", "CANCELLED"];
 const STORE = () => sessionStorage;
 
 const keyOf = (sale, user) => `doorbuster.line.${sale.id}.${user}`;
@@ -80,7 +81,7 @@ async function poll(line) {
   while (lines.get(line.key) === line && !OVER.includes(line.status)) {
     let pause = 2;
     try {
-      const { data, retryAfter } = await ask("GET", "/api/v1/queue/position", { headers: ticketHeader(line) });
+      const { data, retryAfter } = await ask("GET", "/api/v1/queue/position", { headers: ticketHeader(line), signed: true });
       take(line, data);
       pause = retryAfter || pause;
     } catch (problem) {
@@ -96,18 +97,20 @@ const passLeft = (line) => (Date.parse(line.passExpiresAt) - now()) / 1_000;
 function placeOf(line) {
   switch (line.status) {
     case "PRE_QUEUE": return "you are here early. Places are drawn when the sale opens.";
-    case "WAITING": return line.position
-      ? `you are number ${words.count(line.position)} in line, ${words.about(line.estimatedWaitSeconds ?? 0)} to go.`
+    case "WAITING": return line.position ? `you are number ${words.count(line.position)} in line, ${toGo(line)}.`
       : "looking for your place …";
     case "ADMITTED": return passLeft(line) > 0
       ? `you are in. Buy within ${words.clock(passLeft(line))}.` : "your pass has run out.";
     case "MISSED": return "it was your turn, and you were not here.";
-    case "SOLD_OUT": return "everything is sold.";
+    case "SOLD_OUT": return "everything is taken. What is given back goes to the line.";
     case "ENDED": return "the sale is over.";
     case "CANCELLED": return "the sale was called off.";
     default: return line.status;
   }
 }
+
+const toGo = ({ estimatedWaitSeconds: seconds }) =>
+  seconds === null ? "which does not move now" : `${words.about(seconds)} to go`;
 
 const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
@@ -116,15 +119,16 @@ export function drawRoom(product, part, standing) {
   const { sale } = product;
   const room = sale?.waitingRoom;
   const opens = room && Date.parse(sale.startsAt) - room.preQueueSeconds * 1_000;
-  const open = room && (standing === "on" || (phase(product) === "upcoming" && now() >= opens));
-  part(".room").hidden = !open;
-  if (!open) return Boolean(room) && standing !== "gone";
   const line = roomOf(product);
+  const early = phase(product) === "upcoming" && now() >= opens;
+  const open = room && (standing === "on" || early || (standing === "gone" && line));
+  part(".room").hidden = !open;
+  if (!open) return Boolean(room);
   const over = !line || OVER.includes(line.status) || (line.status === "ADMITTED" && passLeft(line) <= 0);
   const admitted = Boolean(line) && !over && line.status === "ADMITTED";
   write(part(".place"), line ? sentence(placeOf(line)) : `A waiting room: ${words.count(room.admitPerSecond)} a second are let in.`);
   part(".room").dataset.status = line?.status ?? "";
-  part(".join").hidden = !over || ["SOLD_OUT", "ENDED", "CANCELLED"].includes(line?.status);
+  part(".join").hidden = !over || ["ENDED", "CANCELLED"].includes(line?.status);
   write(part(".join"), line ? "Join the line again" : "Join the line");
   part(".leave").hidden = over;
   part(".join").onclick = () => act(part, () => join(product));
@@ -142,8 +146,9 @@ async function act(part, what) {
 }
 
 export function start() {
-  onOutcome(({ product, code }) => {
-    const line = code?.startsWith("PASS_") && roomOf(product);
+  // A pass is good for one purchase, and for none when it is refused.
+  onOutcome(({ product, good, code }) => {
+    const line = (good || code?.startsWith("PASS_")) && roomOf(product);
     if (line) forget(line);
   });
 }

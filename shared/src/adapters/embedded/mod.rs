@@ -8,6 +8,7 @@ mod idempotency;
 mod ledger;
 mod queue;
 mod rates;
+mod rooms;
 
 pub use bus::EmbeddedBus;
 pub use gate::EmbeddedGate;
@@ -17,3 +18,4 @@ pub use ledger::Tamper;
 pub use ledger::{Contents, EmbeddedLedger};
 pub use queue::EmbeddedQueue;
 pub use rates::EmbeddedRates;
+pub use rooms::EmbeddedRooms;

@@ -31,7 +31,7 @@ const WORKER: &[(&str, &str)] = &[
 ];
 
 /// The API settles too, and is operators' and users' way in. It never deletes an order, never changes what
-/// was logged, and makes no service keys.
+/// was logged, and makes neither service keys nor operators.
 const API: &[(&str, &str)] = &[
     ("products", "select, insert, update"),
     ("inventory", "select, insert, update"),
@@ -43,8 +43,10 @@ const API: &[(&str, &str)] = &[
     ("outbox", "select, insert, update, delete"),
     ("dead_letters", "select, insert, update"),
     ("settle_attempts", "select, insert, update, delete"),
+    ("waiting_rooms", "select, insert, update"),
+    ("waiting_room_calls", "select, insert, delete"),
     ("audit_log", "select, insert"),
-    ("accounts", "select, insert"),
+    ("accounts", "select, insert (user_id, password_hash)"),
     ("sessions", "select, insert, update, delete"),
     ("refresh_tokens", "select, insert, update"),
     ("service_keys", "select"),

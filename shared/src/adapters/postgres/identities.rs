@@ -28,7 +28,24 @@ macro_rules! changes {
     };
 }
 
+/// As a customer, which is the column's default: the API's user may set no other.
 async fn register(session: &Session, account: &Account, by: &Actor) -> Result<bool, Fault> {
+    let sql = "insert into accounts (user_id, password_hash)
+               select ?, ? where not exists (select from orders where user_id = ?)
+               on conflict do nothing";
+    let binds = (
+        bind::<Text, _>(account.user_id.as_str()),
+        bind::<Text, _>(account.password_hash.expose_secret()),
+        bind::<Text, _>(account.user_id.as_str()),
+    );
+    if !changes!(session, sql, binds) {
+        return Ok(false);
+    }
+    note(session, by, &Deed::account_registered(account)).await?;
+    Ok(true)
+}
+
+async fn add_account(session: &Session, account: &Account, by: &Actor) -> Result<bool, Fault> {
     let sql = "insert into accounts (user_id, password_hash, role) values (?, ?, ?)
                on conflict do nothing";
     let binds = (
@@ -268,9 +285,19 @@ fn changed(changed: bool, error: IdentityError) -> Result<(), IdentityError> {
 #[async_trait]
 impl Identities for PostgresLedger {
     async fn register(&self, new: &Account, by: &Actor) -> Result<(), IdentityError> {
-        let (pool, new, by) = (self.pool.clone(), new.clone(), by.clone());
+        let new = Account { role: Role::Customer, ..new.clone() };
+        let (pool, by) = (self.pool.clone(), by.clone());
         let added =
             to_its_end(async move { transaction!(pool, |session| register(session, &new, &by)) });
+        changed(added.await?, IdentityError::Taken)
+    }
+
+    async fn add_account(&self, new: &Account, by: &Actor) -> Result<(), IdentityError> {
+        let (pool, new, by) = (self.pool.clone(), new.clone(), by.clone());
+        let added =
+            to_its_end(
+                async move { transaction!(pool, |session| add_account(session, &new, &by)) },
+            );
         changed(added.await?, IdentityError::Taken)
     }
 

@@ -8,6 +8,7 @@
 //! | `advance` | what happens to orders afterwards |
 //! | `reads`, `audit` | reading |
 //! | `catalogue`, `sales`, `outbox`, `dead_letters`, `letters` | the rest of the port |
+//! | `rooms` | the book of waiting rooms |
 //! | `identities` | accounts, sessions, keys, the audit log's lines |
 //! | `migrate`, `grants` | the tables, and what each program may do with them |
 //! | `realign` | after the database was restored to an earlier point |
@@ -33,6 +34,7 @@ mod pool;
 mod reads;
 mod realign;
 mod record;
+mod rooms;
 mod rows;
 mod sales;
 mod session;

@@ -253,7 +253,8 @@ pub(super) fn product(row: ProductRow) -> Result<Product, Fault> {
 macro_rules! sale_columns {
     () => {
         "s.id, s.product_id, s.price_minor, p.currency, s.starts_at, s.ends_at, \
-         s.per_user_limit, s.hold_seconds, s.quantity, s.taken, s.cancelled_at is not null"
+         s.per_user_limit, s.hold_seconds, s.quantity, s.taken, s.cancelled_at is not null, \
+         s.waiting_room::text"
     };
 }
 pub(super) use sale_columns;
@@ -270,6 +271,7 @@ pub(super) type SaleSql = (
     Nullable<BigInt>,
     BigInt,
     Bool,
+    Nullable<Text>,
 );
 pub(super) type SaleRow = (
     i64,
@@ -283,11 +285,14 @@ pub(super) type SaleRow = (
     Option<i64>,
     i64,
     bool,
+    Option<String>,
 );
 
 pub(super) fn sale(row: SaleRow) -> Result<Sale, Fault> {
     let (id, product_id, minor, currency, starts_at, ends_at, limit, hold, quantity, ..) = row;
-    let (.., taken, cancelled) = row;
+    let (.., taken, cancelled, room) = row;
+    let room = room.map(|rules| serde_json::from_str(&rules)).transpose();
+    let waiting_room = room.map_err(|_| unreadable("sale", id))?;
     let currency = Currency::parse(&currency).map_err(|_| unreadable("sale", id))?;
     Ok(Sale {
         id: SaleId(id),
@@ -300,6 +305,7 @@ pub(super) fn sale(row: SaleRow) -> Result<Sale, Fault> {
         quantity,
         taken,
         cancelled,
+        waiting_room,
     })
 }
 

@@ -35,13 +35,15 @@ pub(super) async fn create(
         quantity: new.quantity,
         taken: 0,
         cancelled: false,
+        waiting_room: new.waiting_room,
     };
     check(session, &sale).await?;
     let sql = "
         insert into sales (
-            product_id, price_minor, starts_at, ends_at, per_user_limit, hold_seconds, quantity
+            product_id, price_minor, starts_at, ends_at, per_user_limit, hold_seconds, quantity,
+            waiting_room
         )
-        values (?, ?, ?, ?, ?, ?, ?)
+        values (?, ?, ?, ?, ?, ?, ?, ?::jsonb)
         returning id";
     let binds = (
         bind::<BigInt, _>(product_id.0),
@@ -51,6 +53,7 @@ pub(super) async fn create(
         bind::<Nullable<BigInt>, _>(sale.per_user_limit.map(i64::from)),
         bind::<Nullable<BigInt>, _>(sale.hold_seconds.map(i64::from)),
         bind::<Nullable<BigInt>, _>(sale.quantity),
+        bind::<Nullable<Text>, _>(room(&sale)),
     );
     sale.id = SaleId(session.row(query::<BigInt, _>(sql, binds)).await?);
     audit_log::note(session, by, &Deed::sale_planned(&sale)).await?;
@@ -78,7 +81,7 @@ pub(super) async fn change(
     }
     let sql = "
         update sales set price_minor = ?, starts_at = ?, ends_at = ?, per_user_limit = ?,
-            hold_seconds = ?, quantity = ?, taken = ?
+            hold_seconds = ?, quantity = ?, taken = ?, waiting_room = ?::jsonb
         where id = ?";
     let binds = (
         bind::<BigInt, _>(sale.price.minor),
@@ -88,6 +91,7 @@ pub(super) async fn change(
         bind::<Nullable<BigInt>, _>(sale.hold_seconds.map(i64::from)),
         bind::<Nullable<BigInt>, _>(sale.quantity),
         bind::<BigInt, _>(sale.taken),
+        bind::<Nullable<Text>, _>(room(&sale)),
         bind::<BigInt, _>(id.0),
     );
     session.execute(command(sql, binds)).await?;
@@ -182,6 +186,11 @@ pub(super) async fn note_phases(session: &Session) -> Result<Option<Announcement
     let products: Vec<ProductId> = noted.iter().map(|(_, id, _)| ProductId(*id)).collect();
     let levels = reads::stock(session, &products).await?;
     announce(session, notices, levels).await.map(Some)
+}
+
+/// The rules of a waiting room as they are stored.
+fn room(sale: &Sale) -> Option<String> {
+    serde_json::to_string(&sale.waiting_room?).ok()
 }
 
 /// Locks the inventory of the sale's product, then reads the sale.

@@ -81,6 +81,7 @@ binds_of!(A B C D E);
 binds_of!(A B C D E F);
 binds_of!(A B C D E F G);
 binds_of!(A B C D E F G H);
+binds_of!(A B C D E F G H I);
 binds_of!(A B C D E F G H I J);
 binds_of!(A B C D E F G H I J K L);
 binds_of!(A B C D E F G H I J K L M N O P);

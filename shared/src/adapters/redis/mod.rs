@@ -4,8 +4,10 @@ mod connection;
 mod gate;
 mod idempotency;
 mod rates;
+mod rooms;
 
 pub use connection::RedisPool;
 pub use gate::RedisGate;
 pub use idempotency::RedisIdempotencyMap;
 pub use rates::RedisRates;
+pub use rooms::RedisRooms;

@@ -1,7 +1,7 @@
 //! Admit: accept a purchase. Everything that can be refused without the ledger is refused here,
 //! from memory; what remains is stamped with an ID, the price and the moment.
 //!
-//! user's limit here → product known → sale window → edge check → mint → room in line → user's limit
+//! user's limit here → product known → sale window → edge check → pass → mint → room in line → user's limit
 //! everywhere → idempotency → publish → 202
 
 mod quota;
@@ -20,8 +20,10 @@ use super::group_commit::{Bounds, GroupCommit, LineError};
 use super::key::KeyRing;
 use super::recall::{Earlier, Recall};
 use crate::boards::Boards;
+use crate::domain::room::Pass;
 use crate::domain::{
-    Fingerprint, Keyed, Kind, Product, ProductId, ProductRef, Purchase, Reason, Sale, Terms,
+    Fingerprint, Keyed, Kind, Product, ProductId, ProductRef, Purchase, Reason, Sale, SaleId,
+    Terms, Timestamp,
 };
 use crate::failpoints;
 use crate::planted::planted;
@@ -121,17 +123,23 @@ impl Admitter {
                 };
                 return Ok(Admission { admitted, quota });
             }
-            Err(AdmitError::Refused(reason)) => reason,
+            Err(
+                refused @ (AdmitError::Refused(_)
+                | AdmitError::PassRequired(_)
+                | AdmitError::PassExpired(_)),
+            ) => refused,
             Err(error) => return Err(error),
         };
         // A retry of something accepted earlier is answered by that, whatever holds now.
         if let Some(admitted) = self.earlier(&request).await? {
             return Ok(Admission { admitted, quota: None });
         }
-        if let Some(counter) = self.refusals.get(refused as usize) {
+        if let AdmitError::Refused(reason) = refused
+            && let Some(counter) = self.refusals.get(reason as usize)
+        {
             counter.increment(1);
         }
-        Err(AdmitError::Refused(refused))
+        Err(refused)
     }
 
     /// Whether a purchase could be published now.
@@ -221,6 +229,9 @@ impl Admitter {
         if self.boards.stock.is_short(product.id, sale_id, request.quantity.units()) {
             return Err(AdmitError::Refused(Reason::OutOfStock));
         }
+        if let Some(sale) = offer.sale.filter(|sale| sale.waiting_room.is_some()) {
+            self.check_pass(request, sale.id, now)?;
+        }
         Ok(Purchase {
             id: minter.mint(now),
             terms: Terms {
@@ -239,6 +250,23 @@ impl Admitter {
             traceparent: request.traceparent.clone(),
             replayed: false,
         })
+    }
+
+    /// Of a sale with a waiting room only those buy who were let in.
+    fn check_pass(
+        &self,
+        request: &Request,
+        sale: SaleId,
+        now: Timestamp,
+    ) -> Result<(), AdmitError> {
+        let pass = request.pass.as_deref().zip(self.keys.seal());
+        let pass = pass.and_then(|(text, seal)| seal.open_pass(text).ok());
+        let own = |pass: &Pass| pass.sale_id == sale && pass.user_id == request.user_id;
+        match pass.filter(own) {
+            None => Err(AdmitError::PassRequired(sale)),
+            Some(pass) if pass.expires_at <= now => Err(AdmitError::PassExpired(sale)),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Remembers a keyed purchase, or gives the one remembered under its key. Without the map the

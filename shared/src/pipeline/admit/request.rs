@@ -22,6 +22,8 @@ pub struct Request {
     pub want: Want,
     /// The client's key.
     pub key: Option<IdempotencyKey>,
+    /// The pass of a waiting room, where the client has one.
+    pub pass: Option<Box<str>>,
     /// The client's W3C `traceparent`.
     pub traceparent: Option<Box<str>>,
 }
@@ -68,6 +70,12 @@ pub enum AdmitError {
     /// A rule refuses it: sold out, sale over, no such product, key reused.
     #[error("refused: {0}")]
     Refused(Reason),
+    /// The sale has a waiting room, and there is no pass of it for this user.
+    #[error("no pass")]
+    PassRequired(SaleId),
+    /// The pass was good once.
+    #[error("the pass has expired")]
+    PassExpired(SaleId),
     /// There is no such sale.
     #[error("no such sale")]
     NoSuchSale,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::EmbeddedLedger;
-use crate::domain::{Actor, Role, Scope, Timestamp, UserId};
+use crate::domain::{Actor, Order, Role, Scope, Timestamp, UserId};
 use crate::ports::{
     Account, Deed, Identities, IdentityError, NewSession, Rotated, SecretHash, ServiceKey,
     SigningKey,
@@ -57,6 +57,17 @@ impl Known {
 #[async_trait]
 impl Identities for EmbeddedLedger {
     async fn register(&self, account: &Account, by: &Actor) -> Result<(), IdentityError> {
+        let bought = |order: &Order| {
+            order.terms.as_ref().is_some_and(|terms| terms.user_id == account.user_id)
+        };
+        if self.state().orders.values().any(bought) {
+            return Err(IdentityError::Taken);
+        }
+        let customer = Account { role: Role::Customer, ..account.clone() };
+        self.add_account(&customer, by).await
+    }
+
+    async fn add_account(&self, account: &Account, by: &Actor) -> Result<(), IdentityError> {
         let (mut state, now) = (self.state(), self.clock.now());
         if state.known.accounts.contains_key(&account.user_id) {
             return Err(IdentityError::Taken);

@@ -11,6 +11,7 @@ mod contents;
 mod identities;
 mod letters;
 mod outbox;
+mod rooms;
 mod sales;
 mod settle;
 mod state;

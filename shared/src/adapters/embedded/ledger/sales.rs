@@ -24,6 +24,7 @@ impl State {
             quantity: new.quantity,
             taken: 0,
             cancelled: false,
+            waiting_room: new.waiting_room,
         };
         self.check(&sale)?;
         let announcement = self.write_sale(&sale, NoticeEvent::SaleCreated, now);

@@ -10,6 +10,7 @@ use crate::domain::{
     Counts, IdempotencyKey, Order, Phase, Product, ProductId, Sale, SaleId, Sku, StockLevel,
     Timestamp, TrackingId, UserId,
 };
+use crate::ports::rooms::RoomPage;
 use crate::ports::{Announcement, AuditEntry, DueId, KeptLetter};
 
 /// Orders kept, some 400 bytes each. A ledger may forget nothing, so a full one says that it is.
@@ -57,6 +58,8 @@ pub(super) struct State {
     pub(super) dues: BTreeMap<DueId, Due>,
     pub(super) last_due: i64,
     pub(super) catalogue_changes: i64,
+    /// The book of waiting rooms.
+    pub(super) rooms: HashMap<SaleId, RoomPage>,
     /// What was last announced of sales that follow the clock.
     pub(super) announced: HashMap<SaleId, Phase>,
 }

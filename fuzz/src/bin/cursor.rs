@@ -1,4 +1,0 @@
-//! libFuzzer drives [`fuzz::cursor`].
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::cursor(data));
