@@ -13,9 +13,9 @@ use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
 const MISSING: &str = "is missing: the tests of the page need a browser. \
     Install it with  sudo apt-get install chromium chromium-driver";
 
-pub struct Browser {
+pub(crate) struct Browser {
     /// Not dropped: it would wait for an answer of a chromedriver that is gone by then.
-    pub page: ManuallyDrop<WebDriver>,
+    pub(crate) page: ManuallyDrop<WebDriver>,
     chromedriver: Child,
     profile: PathBuf,
 }
@@ -24,7 +24,7 @@ pub struct Browser {
 const LOOK: &str = include_str!("look.js");
 
 impl Browser {
-    pub async fn open(url: &str) -> Self {
+    pub(crate) async fn open(url: &str) -> Self {
         let chromium = find("chromium");
         let mut chromedriver = Command::new(find("chromedriver"))
             .args(["--port=0", "--log-level=SEVERE"])
@@ -61,7 +61,7 @@ impl Browser {
     }
 
     /// The element that this selector finds, as soon as it is shown.
-    pub async fn shown(&self, selector: &str) -> WebElement {
+    pub(crate) async fn shown(&self, selector: &str) -> WebElement {
         eventually(&format!("{selector} is shown"), async || {
             let found = self.page.find(By::Css(selector)).await.ok()?;
             found.is_displayed().await.ok()?.then_some(found)
@@ -69,14 +69,14 @@ impl Browser {
         .await
     }
 
-    pub async fn click(&self, selector: &str) {
+    pub(crate) async fn click(&self, selector: &str) {
         let element = self.shown(selector).await;
         // What moves under a click is clicked again.
         eventually(&format!("a click on {selector}"), async || element.click().await.ok()).await;
     }
 
     /// The text of what this selector finds, once `good` likes it.
-    pub async fn text(&self, selector: &str, good: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn text(&self, selector: &str, good: impl Fn(&str) -> bool) -> String {
         eventually(&format!("{selector} says what it should"), async || {
             let found = self.page.find(By::Css(selector)).await.ok()?;
             found.text().await.ok().filter(|text| good(text))
@@ -85,17 +85,17 @@ impl Browser {
     }
 
     /// The result of a script.
-    pub async fn run(&self, script: &str) -> Value {
+    pub(crate) async fn run(&self, script: &str) -> Value {
         self.page.execute(script, vec![]).await.unwrap().json().clone()
     }
 
     /// What a look at the page finds wrong with it.
-    pub async fn look(&self) -> Vec<String> {
+    pub(crate) async fn look(&self) -> Vec<String> {
         serde_json::from_value(self.run(LOOK).await).unwrap()
     }
 
     /// Shows the page on a screen of this size.
-    pub async fn screen(&self, width: u32, height: u32, scheme: &str) {
+    pub(crate) async fn screen(&self, width: u32, height: u32, scheme: &str) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": true});
         let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
@@ -104,23 +104,28 @@ impl Browser {
     }
 
     /// What the page or the browser complained about.
-    pub async fn complaints(&self) -> Vec<String> {
+    pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.page.browser_log().await.unwrap();
         let said = log.into_iter().filter(|entry| entry.level != "INFO" && entry.level != "DEBUG");
         said.map(|entry| entry.message).collect()
     }
 
-    /// The addresses of everything that was asked for.
-    pub async fn asked(&self) -> Vec<String> {
+    /// The addresses of everything that was asked for, but for what the browser's own first page wanted.
+    pub(crate) async fn asked(&self) -> Vec<String> {
         let log = self.page.get_log("performance").await.unwrap();
         let events = log.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap());
         let url = |event: Value| {
             let (method, params) = (&event["message"]["method"], &event["message"]["params"]);
-            match method.as_str()? {
-                "Network.requestWillBeSent" => params["request"]["url"].as_str().map(str::to_owned),
-                "Network.webSocketCreated" => params["url"].as_str().map(str::to_owned),
-                _ => None,
-            }
+            let url = match method.as_str()? {
+                "Network.requestWillBeSent"
+                    if params["documentURL"].as_str()?.starts_with("http") =>
+                {
+                    &params["request"]["url"]
+                }
+                "Network.webSocketCreated" => &params["url"],
+                _ => return None,
+            };
+            url.as_str().map(str::to_owned)
         };
         events.filter_map(url).collect()
     }

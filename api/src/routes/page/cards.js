@@ -110,7 +110,7 @@ function drawAll() {
     draw(product);
   }
   byId("live").dataset.state = live.problem ? "off" : "on";
-  write(byId("live-words"), live.problem ? "Trying to reach the server" : live.pushed ? "Live" : "Live, asked every second");
+  write(byId("live-words"), live.problem ? "Trying to reach the server" : live.pushed ? "Live" : "Live, every second");
   write(byId("shop-wrong"), live.problem ? live.problem.message : "");
   byId("shop-more").hidden = !live.more;
   write(byId("shop-more"), `The first ${goods.size} products of the catalogue.`);

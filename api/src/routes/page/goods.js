@@ -140,8 +140,11 @@ function listen(attempts = 0) {
   socket.onmessage = ({ data }) => {
     const { event, data: news } = JSON.parse(data);
     if (event === "inventory:update" && goods.has(news.productId)) {
-      live.pushed = true;
       take(goods.get(news.productId), news);
+      if (!live.pushed) {
+        live.pushed = true;
+        changed(null);
+      }
     }
     if (event === "sale:status-change") soon();
   };
