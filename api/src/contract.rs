@@ -85,6 +85,9 @@ pub fn complete(openapi: &mut OpenApi, open: bool) {
 /// generated have methods of this name.
 fn name(method: &str, template: &str) -> String {
     let mut name = method.to_ascii_lowercase();
+    if template == "/" {
+        name.push_str("Root");
+    }
     let path = template.strip_prefix("/api").unwrap_or(template);
     for part in path.strip_prefix("/v1").unwrap_or(path).split(['/', '-', '.']) {
         let inner = part.trim_matches(['{', '}']);

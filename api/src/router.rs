@@ -12,8 +12,8 @@ use crate::contract;
 use crate::edge::Edge;
 use crate::routes::{
     async_purchase, audit_log, auth, buy, dead_letters, docs, health, live, operators, orders,
-    payments, planning, products, purchases, queue, reservations, sales, stock, sync_purchase,
-    waiting_room,
+    page, payments, planning, products, purchases, queue, reservations, sales, stock,
+    sync_purchase, waiting_room,
 };
 use crate::state::Shared;
 use crate::table::RouteTable;
@@ -78,6 +78,9 @@ pub fn router(app: Shared) -> Edge {
         .routes(routes!(health::metrics))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::docs))
+        // The demo shop
+        .routes(routes!(page::page))
+        .routes(routes!(page::file))
         .split_for_parts();
 
     contract::complete(&mut openapi, app.gatekeeper.open());

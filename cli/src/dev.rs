@@ -12,7 +12,7 @@ use shared::ports::Ports;
 use shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
 
-use crate::seed;
+use crate::{demo, seed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
@@ -30,12 +30,13 @@ pub(crate) async fn run(options: Dev, mut config: Config) -> Result<ExitCode> {
     let payments = family::payments(&config.payments);
     let ports = Ports { payments, ..family::embedded() };
     seed::seed(&*ports.ledger).await?;
+    demo::plan(&*ports.ledger, ports.clock.now()).await?;
     if config.admin.api_key.expose_secret().is_empty() {
         config.admin.api_key = format!("{:032x}", rand::random::<u128>()).into();
     }
     // In this process there is nobody to listen.
     config.events.enabled = false;
-    greet(listener.local_addr()?, config.admin.api_key.expose_secret());
+    greet(listener.local_addr()?, &config);
 
     let stop = shutdown::on_signal()?;
     let worker = worker::run(ports.clone(), &config, stop.clone());
@@ -45,9 +46,11 @@ pub(crate) async fn run(options: Dev, mut config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn greet(addr: SocketAddr, api_key: &str) {
+fn greet(addr: SocketAddr, config: &Config) {
+    let api_key = config.admin.api_key.expose_secret();
+    let shop = if config.http.page { "The demo shop is at" } else { "Doorbuster is open at" };
     println!(
-        "Doorbuster is open at http://{addr} (documentation: http://{addr}/docs)\n\
+        "{shop} http://{addr}/ (documentation: http://{addr}/docs)\n\
          Everything is in memory: nothing outlives this process.\n\
          Operators send   X-Api-Key: {api_key}\n\
          Buy something:\n\n  \

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is where a command answers")]
 
 mod audit;
+mod demo;
 mod dev;
 mod dlq;
 mod health;

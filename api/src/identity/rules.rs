@@ -82,6 +82,8 @@ pub const RULES: &[(Method, &str, Rule)] = &[
     (GET, "/metrics", Rule::Anyone),
     (GET, "/api/v1/openapi.json", Rule::Anyone),
     (GET, "/docs", Rule::Anyone),
+    (GET, "/", Rule::Anyone),
+    (GET, "/page/{file}", Rule::Anyone),
 ];
 
 /// The rule of a route.

@@ -11,6 +11,7 @@ pub mod health;
 pub mod live;
 pub mod operators;
 pub mod orders;
+pub mod page;
 pub mod payments;
 pub mod planning;
 pub mod products;

@@ -16,6 +16,7 @@ mod operators;
 mod orders;
 mod outages;
 mod overload;
+mod page;
 mod problems;
 mod products;
 mod sales;

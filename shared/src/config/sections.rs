@@ -74,6 +74,7 @@ pub struct Http {
     pub tls_certificate: PathBuf,
     pub tls_key: PathBuf,
     pub cors_origins: Origins,
+    pub page: bool,
     #[serde(rename = "shutdown_timeout_ms", deserialize_with = "ms")]
     pub shutdown_timeout: Duration,
 }
