@@ -161,6 +161,13 @@ impl Shop {
         Ok(created.id)
     }
 
+    /// Calls a sale off.
+    pub(crate) async fn cancel_sale(&mut self, sale: i64) -> Result<(), ShopError> {
+        let path = format!("/api/v1/flash-sales/{sale}/cancel");
+        let what = "calling the sale off (POST /api/v1/flash-sales/{id}/cancel)";
+        self.ask::<Planned>(what, "POST", &path, b"{}").await.map(drop)
+    }
+
     /// The stock of `product`, once every instance shows one that is as `expected`.
     pub(crate) async fn shown_everywhere(
         &self,

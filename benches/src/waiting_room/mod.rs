@@ -33,8 +33,8 @@ use crate::waiting_room::tally::Tally;
 pub use plan::WaitingRoomPlan;
 pub use report::WaitingRoomReport;
 
-/// Everybody must have heard the last news within this time.
-const GRACE: Duration = Duration::from_secs(3);
+/// Everybody must have heard of the end within this time.
+const GRACE: Duration = Duration::from_secs(10);
 /// Memory is looked at so often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -127,8 +127,10 @@ pub async fn waiting_room(plan: WaitingRoomPlan) -> Result<WaitingRoomReport, Wa
         bar.set_message(tally.line());
     }
     buying.abort();
-    // What was told last must reach everybody.
-    tokio::time::sleep(GRACE).await;
+    // The end must reach everybody at once, and so must what was sold last.
+    tally.end();
+    shop.cancel_sale(sale).await?;
+    let ended = tally.all_know_the_end(GRACE).await;
     meter.look();
     let behind = tally.behind();
     bar.finish_and_clear();
@@ -139,7 +141,8 @@ pub async fn waiting_room(plan: WaitingRoomPlan) -> Result<WaitingRoomReport, Wa
         let clients = faults.len();
         return Err(WaitingRoomError::Connections { clients, first: first.clone() });
     }
-    Ok(WaitingRoomReport::new(&plan, &joined, connected, behind, &tally, meter.used()))
+    let took = (joined.took, connected, ended);
+    Ok(WaitingRoomReport::new(&plan, took, &joined.latency, behind, &tally, meter.used()))
 }
 
 /// Processes that are watched.

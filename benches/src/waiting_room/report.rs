@@ -7,10 +7,10 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::figures::rounded;
+use crate::latency::Latency;
 use crate::measure::ProcessUse;
 use crate::table::{count_row, row};
 use crate::waiting_room::WaitingRoomPlan;
-use crate::waiting_room::join::Joined;
 use crate::waiting_room::tally::{Behind, Delays, PERCENTILES, Tally};
 
 /// News of one kind: how much of it, and how late it came.
@@ -20,7 +20,7 @@ pub struct News {
     pub frames: u64,
     /// Delays in milliseconds at 50, 90, 99 and 100 %.
     pub delay_ms: Delays,
-    /// Clients who had not heard the last news three seconds after the end.
+    /// Clients who had not heard the last of it ten seconds after the end.
     pub behind: usize,
 }
 
@@ -37,6 +37,8 @@ pub struct WaitingRoomReport {
     pub join_ms: Delays,
     /// Seconds until all were connected and told where they stand.
     pub connected_s: f64,
+    /// Seconds until all knew that the sale was over.
+    pub ended_s: f64,
     /// Seconds that were measured.
     pub duration_s: f64,
     /// Purchases meanwhile.
@@ -54,8 +56,8 @@ pub struct WaitingRoomReport {
 impl WaitingRoomReport {
     pub(crate) fn new(
         plan: &WaitingRoomPlan,
-        joined: &Joined,
-        connected: Duration,
+        (joined, connected, ended): (Duration, Duration, Duration),
+        join: &Latency,
         behind: Behind,
         tally: &Tally,
         processes: Vec<ProcessUse>,
@@ -69,9 +71,10 @@ impl WaitingRoomReport {
         Self {
             clients: plan.clients,
             websockets,
-            joined_s: rounded(joined.took.as_secs_f64()),
-            join_ms: joined.latency.at(PERCENTILES),
+            joined_s: rounded(joined.as_secs_f64()),
+            join_ms: join.at(PERCENTILES),
             connected_s: rounded(connected.as_secs_f64()),
+            ended_s: rounded(ended.as_secs_f64()),
             duration_s: plan.duration.as_secs_f64(),
             purchases: tally.purchases(),
             ok: behind == Behind::default() && places.frames > 0,
@@ -88,6 +91,7 @@ impl fmt::Display for WaitingRoomReport {
         count_row(f, "clients", self.clients as u64, &sockets)?;
         row(f, "all had a ticket after", &format!("{:.1} s", self.joined_s))?;
         row(f, "all connected after", &format!("{:.1} s", self.connected_s))?;
+        row(f, "all knew the end after", &format!("{:.1} s", self.ended_s))?;
         count_row(f, "purchases", self.purchases, "")?;
         for (name, news) in [("places in line", &self.places), ("stock", &self.stocks)] {
             let delays = news.delay_ms.map_or("no news".to_owned(), |[p50, p90, p99, max]| {

@@ -21,7 +21,7 @@ struct Inner {
     /// What each client was told last.
     seen: Vec<Seen>,
     connected: usize,
-    /// The news counts from now on.
+    /// The news counts from now on, until the end.
     counting: bool,
     place_frames: u64,
     stock_frames: u64,
@@ -36,8 +36,10 @@ struct Inner {
 struct Seen {
     now_serving: Option<u64>,
     available: Option<i64>,
-    /// Nobody waits any more.
+    /// Let in.
     is_in: bool,
+    /// The sale is over.
+    knows_the_end: bool,
 }
 
 /// Who had not heard the last news.
@@ -89,6 +91,25 @@ impl Tally {
         self.lock().counting = true;
     }
 
+    /// Nothing counts any more.
+    pub(crate) fn end(&self) {
+        self.lock().counting = false;
+    }
+
+    /// Waits until everybody in line knows that it is over, or it takes too long; how long it took.
+    pub(crate) async fn all_know_the_end(&self, patience: Duration) -> Duration {
+        let began = Instant::now();
+        while began.elapsed() < patience && self.behind() != Behind::default() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        began.elapsed()
+    }
+
+    /// Whether a client knows that it is over.
+    pub(crate) fn knows_the_end(&self, n: usize) -> bool {
+        self.lock().seen[n].knows_the_end
+    }
+
     /// A client could not stay.
     pub(crate) fn lost(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
@@ -113,6 +134,7 @@ impl Tally {
             let is_in = told["status"] == "ADMITTED";
             inner.seen[n].now_serving = Some(now_serving);
             inner.seen[n].is_in = is_in;
+            inner.seen[n].knows_the_end = told["status"] == "CANCELLED";
             if counting && before.now_serving.is_some() {
                 inner.place_frames += 1;
                 if let Some(delay) = delay(&told["asOf"]) {
@@ -134,17 +156,14 @@ impl Tally {
         None
     }
 
-    /// Who has not heard the last news. (Who was let in is told nothing more of the line.)
+    /// Who in line does not know that it is over, and who has not heard of the last unit sold.
     pub(crate) fn behind(&self) -> Behind {
         let inner = self.lock();
-        let waiting = || inner.seen.iter().filter(|seen| !seen.is_in);
-        let newest = waiting().filter_map(|seen| seen.now_serving).max();
-        let places =
-            waiting().filter(|seen| seen.now_serving.is_some() && seen.now_serving < newest);
+        let in_line = inner.seen.iter().filter(|seen| seen.now_serving.is_some());
+        let places = in_line.filter(|seen| !seen.knows_the_end).count();
         let fewest = inner.seen.iter().filter_map(|seen| seen.available).min();
-        let stocks =
-            inner.seen.iter().filter(|seen| seen.available.is_some() && seen.available > fewest);
-        Behind { places: places.count(), stocks: stocks.count() }
+        let watching = inner.seen.iter().filter(|seen| seen.available.is_some());
+        Behind { places, stocks: watching.filter(|seen| seen.available > fewest).count() }
     }
 
     /// How it goes.
@@ -194,16 +213,22 @@ mod tests {
     #[test]
     fn who_has_not_heard_the_last_news_is_behind() {
         let tally = Tally::new(4);
-        for (n, now_serving) in [(0, 5), (1, 5), (2, 4)] {
-            let told = json!({"nowServing": now_serving, "status": "WAITING", "asOf": Utc::now()});
-            assert_eq!(tally.take(n, &told), None);
-        }
-        tally.take(3, &json!({"availableCount": 7}));
-        assert_eq!(tally.behind(), Behind { places: 1, stocks: 0 });
+        let waiting = json!({"nowServing": 5, "status": "WAITING", "asOf": Utc::now()});
+        let over = json!({"nowServing": 5, "status": "CANCELLED", "asOf": Utc::now()});
+        assert_eq!(tally.take(0, &waiting), None);
+        assert_eq!(tally.take(1, &over), None);
+        tally.take(2, &json!({"availableCount": 7}));
+        tally.take(3, &json!({"availableCount": 6}));
+        assert_eq!(tally.behind(), Behind { places: 1, stocks: 1 });
+        assert!(tally.knows_the_end(1) && !tally.knows_the_end(0));
+    }
+
+    #[test]
+    fn a_pass_is_taken_once() {
+        let tally = Tally::new(1);
         let let_in = json!({"nowServing": 5, "status": "ADMITTED", "pass": "p"});
-        assert_eq!(tally.take(2, &let_in), Some("p".into()));
-        assert_eq!(tally.take(2, &let_in), None, "once");
-        assert_eq!(tally.behind(), Behind::default());
+        assert_eq!(tally.take(0, &let_in), Some("p".into()));
+        assert_eq!(tally.take(0, &let_in), None);
     }
 
     #[test]
