@@ -66,8 +66,8 @@ struct File {
 impl File {
     fn new(name: &'static str, content_type: &'static str, contents: String) -> Self {
         let hash = Sha256::digest(&contents);
-        let hex: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-        let etag = HeaderValue::try_from(format!("\"{hex}\""));
+        let start = hash.first_chunk().map_or(0, |start| u128::from_be_bytes(*start));
+        let etag = HeaderValue::try_from(format!("\"{start:032x}\""));
         let etag = etag.unwrap_or(HeaderValue::from_static("\"\""));
         Self { name, content_type, contents, etag }
     }

@@ -5,7 +5,7 @@ use crate::support::{TestApp, buy_body};
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_problems_too() {
     let app = TestApp::start(1).await;
-    for path in ["/", "/nope", "/api/v1/purchases/", "/api/v1/async/purchase/"] {
+    for path in ["/page/", "/nope", "/api/v1/purchases/", "/api/v1/async/purchase/"] {
         let problem = app.get(path).await.problem(404, "NOT_FOUND");
         assert_eq!(problem["instance"], path);
     }
