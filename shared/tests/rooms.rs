@@ -76,6 +76,7 @@ async fn everybody_gets_the_next_place_and_keeps_it(#[values(Real, Embedded)] fa
     assert_eq!(join(&*rooms, &["ann", "bob", "ann"]).await, [At(0), At(1), At(0)]);
     assert_eq!(join(&*rooms, &["bob", "cid", "dot"]).await, [At(1), At(2), Short]);
     rooms.reserve(SALE, 4).await.unwrap();
+    rooms.reserve(SALE, 2).await.unwrap();
     assert_eq!(join(&*rooms, &["dot", "eve"]).await, [At(3), Short]);
     let found = rooms.find(SALE, &users(&["cid", "eve"])).await.unwrap();
     assert_eq!(found, [Some(2), None]);

@@ -66,7 +66,7 @@ pub trait Rooms: Send + Sync {
         forget_ms: i64,
     ) -> Result<(), RoomsError>;
 
-    /// Indexes below `to` may be given out.
+    /// Indexes below `to` may be given out, and those that might be before.
     async fn reserve(&self, sale: SaleId, to: u64) -> Result<(), RoomsError>;
 
     /// Gives each user a place, or the one they have. `None` where there is no line.

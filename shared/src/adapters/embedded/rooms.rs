@@ -90,7 +90,7 @@ impl Rooms for EmbeddedRooms {
     }
 
     async fn reserve(&self, sale: SaleId, to: u64) -> Result<(), RoomsError> {
-        self.of(sale, |room| room.reserved = to);
+        self.of(sale, |room| room.reserved = room.reserved.max(to));
         Ok(())
     }
 

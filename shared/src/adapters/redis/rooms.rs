@@ -33,6 +33,14 @@ static CLOSE: LazyLock<Script> = LazyLock::new(|| {
          return tonumber(redis.call('HGET', KEYS[1], 'early'))",
     )
 });
+/// It only rises: instances that reserve at the same time tell of it in any order.
+static RESERVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local known = redis.call('HGET', KEYS[1], 'reserved')
+         if not known or tonumber(known) >= tonumber(ARGV[1]) then return 0 end
+         return redis.call('HSET', KEYS[1], 'reserved', ARGV[1])",
+    )
+});
 /// Only where the line is still there: a field alone would look like a line.
 static SET: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -154,8 +162,7 @@ impl Rooms for RedisRooms {
     }
 
     async fn reserve(&self, sale: SaleId, to: u64) -> Result<(), RoomsError> {
-        let args = ["reserved".to_owned(), to.to_string()];
-        self.run::<i64>(&SET, sale, &["state"], &args).await.map(drop)
+        self.run::<i64>(&RESERVE, sale, &["state"], &texts([to])).await.map(drop)
     }
 
     async fn join(

@@ -25,6 +25,8 @@ use crate::ports::{Clock, LedgerClock, LedgerError};
 const BLOCK: u64 = 1_000;
 /// Joins that wait, in one call, calls under way.
 const LINE: Bounds = Bounds::patient(100_000, 1_000, 2);
+/// Others may take what was reserved: tried so often.
+const TRIES: usize = 5;
 /// A line is kept for so long after its sale.
 const KEPT_MS: i64 = 24 * 3_600 * 1_000;
 /// The state of a line that nobody looked at yet is waited for so long.
@@ -310,9 +312,9 @@ impl Inner {
         Ok(self.rooms.restore(sale.id, &line, &let_in, forget_ms).await?)
     }
 
-    /// Reserves more indexes.
-    async fn reserve(&self, sale: SaleId) -> Result<(), RoomError> {
-        let page = self.book.reserve(sale, BLOCK).await?;
+    /// Reserves so many more indexes, and a block.
+    async fn reserve(&self, sale: SaleId, more: u64) -> Result<(), RoomError> {
+        let page = self.book.reserve(sale, BLOCK + more).await?;
         Ok(self.rooms.reserve(sale, page.reserved).await?)
     }
 
@@ -344,7 +346,7 @@ fn let_in_before(line: &Line, page: &RoomPage, rules: &RoomRules) -> Vec<LetIn> 
 /// Joins everybody who asked, in order; one call per sale, mostly.
 async fn join(inner: Arc<Inner>, asked: Vec<(SaleId, UserId)>) -> Vec<Index> {
     let mut answers: Vec<Option<Index>> = vec![None; asked.len()];
-    for _ in 0..2 {
+    for _ in 0..TRIES {
         let mut by_sale: HashMap<SaleId, Vec<usize>> = HashMap::new();
         for (at, (sale, _)) in asked.iter().enumerate().filter(|(at, _)| answers[*at].is_none()) {
             by_sale.entry(*sale).or_default().push(at);
@@ -358,8 +360,9 @@ async fn join(inner: Arc<Inner>, asked: Vec<(SaleId, UserId)>) -> Vec<Index> {
                             answers[*at] = Some(Ok(*index));
                         }
                     }
-                    if joined.contains(&Joined::Short)
-                        && let Err(error) = inner.reserve(sale).await
+                    let short = joined.iter().filter(|joined| **joined == Joined::Short).count();
+                    if short > 0
+                        && let Err(error) = inner.reserve(sale, short as u64).await
                     {
                         fail(&mut answers, &places, &error);
                     }

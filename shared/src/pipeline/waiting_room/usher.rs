@@ -127,7 +127,7 @@ async fn tick(
     let stage = Stage::of(phase, sold_out);
     let mut line = look(inner, sale, rules).await?;
     if line.reserved.saturating_sub(line.joined) < BLOCK / 2 {
-        inner.reserve(sale.id).await?;
+        inner.reserve(sale.id, 0).await?;
     }
     if phase == Phase::Live && line.draw.is_none() {
         line.draw = shuffle(inner, sale.id).await?;
