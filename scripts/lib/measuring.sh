@@ -7,12 +7,19 @@ FAILED=
 failed() { FAILED=yes; }
 none_failed() { [[ -z $FAILED ]]; }
 
+# The places of those APIs that are measured, where it is not all of them.
+MEASURED_APIS=()
+
 # Into URLS and WATCHED: the options that name the APIs, and everything whose processor time counts.
 watched() {
-    local url pid service
+    local number pid service
+    local numbers=("${MEASURED_APIS[@]}")
+    ((${#numbers[@]})) || numbers=("${!API_URLS[@]}")
     URLS=() WATCHED=()
-    for url in "${API_URLS[@]}"; do URLS+=(--url "$url"); done
-    for pid in "${API_PIDS[@]}"; do WATCHED+=(--process "api=$pid"); done
+    for number in "${numbers[@]}"; do
+        URLS+=(--url "${API_URLS[number]}")
+        WATCHED+=(--process "api=${API_PIDS[number]}")
+    done
     for pid in "${WORKER_PIDS[@]}"; do WATCHED+=(--process "worker=$pid"); done
     for service in rabbitmq postgres redis; do
         WATCHED+=(--process "$service=$(service_pid "$service")")

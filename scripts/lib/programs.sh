@@ -41,18 +41,18 @@ services_up() {
 # The pid of postgres, redis or rabbitmq.
 service_pid() { "$REPO/scripts/services" status | awk -v name="$1" '$1 == name { print $4 }'; }
 
-# start_programs APIS WORKERS: returns when every API is ready.
+# start_programs APIS WORKERS: beside those that are there; returns when every API is ready.
 start_programs() {
-    DOORBUSTER__ADMIN__API_KEY=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    ((${#API_PIDS[@]})) || DOORBUSTER__ADMIN__API_KEY=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     export DOORBUSTER__ADMIN__API_KEY DOORBUSTER__LOG__LEVEL=${DOORBUSTER__LOG__LEVEL:-warn}
     local number url
     for ((number = 1; number <= $2; number++)); do
-        start "worker-$number" "$BIN/doorbuster-worker"
+        start "worker-$((${#WORKER_PIDS[@]} + 1))" "$BIN/doorbuster-worker"
         WORKER_PIDS+=($!)
     done
     for ((number = 1; number <= $1; number++)); do
         choose_port
-        start "api-$number" env DOORBUSTER__HTTP__ADDR="127.0.0.1:$PORT" "$BIN/doorbuster-api"
+        start "api-$((${#API_PIDS[@]} + 1))" env DOORBUSTER__HTTP__ADDR="127.0.0.1:$PORT" "$BIN/doorbuster-api"
         API_PIDS+=($!) API_URLS+=("http://127.0.0.1:$PORT")
     done
     for url in "${API_URLS[@]}"; do wait_ready "$url"; done

@@ -34,7 +34,7 @@ pub struct Load {
     pub stock: i64,
     /// The operators' API key, for creating the product.
     pub api_key: Option<String>,
-    /// Who buys, in turn, where the shop asks for access tokens; without any each buyer is new.
+    /// Who buys, in turn; without any each buyer is new.
     pub buyers: Vec<Buyer>,
     /// Whether each purchase has an `Idempotency-Key`.
     pub keys: bool,
@@ -53,13 +53,13 @@ pub struct Load {
     pub progress: bool,
 }
 
-/// A buyer with an access token.
+/// A buyer who comes again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buyer {
-    /// Whom the token names.
+    /// Who.
     pub user_id: String,
-    /// `Bearer` and the token.
-    pub authorization: String,
+    /// `Bearer` and a token that names them, where the shop asks for one.
+    pub authorization: Option<String>,
 }
 
 /// How buyers learn the outcome of a 202.

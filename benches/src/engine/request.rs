@@ -68,8 +68,8 @@ impl Buffers {
     ) -> Result<Answer<'a>, Broken> {
         self.become_number(stage, number);
         let key = stage.keys.then_some(("Idempotency-Key", self.key.as_str()));
-        let token =
-            stage.buyer(number).map(|buyer| ("Authorization", buyer.authorization.as_str()));
+        let token = stage.buyer(number).and_then(|buyer| buyer.authorization.as_deref());
+        let token = token.map(|token| ("Authorization", token));
         let mut headers = [("", ""); 3];
         let mut count = 0;
         for header in [prefer, key, token].into_iter().flatten() {
@@ -80,7 +80,7 @@ impl Buffers {
         line.call(&Request { method: "POST", path, headers, body: &self.body }, PATIENCE).await
     }
 
-    /// A buyer that nobody else is; with tokens, the next of those who have one.
+    /// A buyer that nobody else is, or the next of those who come again.
     fn become_number(&mut self, stage: &Stage, number: u64) {
         self.key.clear();
         self.body.clear();

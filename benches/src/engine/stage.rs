@@ -73,7 +73,7 @@ impl Stage {
 }
 
 impl Stage {
-    /// Who arrival `number` is, where buyers have tokens.
+    /// Who arrival `number` is, where buyers come again.
     pub(crate) fn buyer(&self, number: u64) -> Option<&Buyer> {
         self.buyers.get(number as usize % self.buyers.len().max(1))
     }

@@ -36,7 +36,7 @@ pub(crate) enum Load {
     Summary(summary::Options),
     /// A crowd that waits in line, and how soon it learns that the line or the stock moved
     WaitingRoom(waiting_room::WaitingRoom),
-    /// Access tokens for `--tokens`, signed with the ledger's key: for a shop with auth.mode jwt
+    /// Buyers with access tokens for `--buyers`, signed with the ledger's key: for a shop with auth.mode jwt
     Tokens(tokens::Tokens),
     /// What each part of the pipeline can do alone on this machine: HTTP, RabbitMQ, Redis, PostgreSQL
     Limits(limits::Options),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use loadgen::measure::Arrivals;
 use loadgen::{Buyer, Follow, Load, Scenario, Watched};
@@ -62,9 +62,10 @@ pub(super) struct Options {
     /// The operators' API key
     #[arg(long, value_name = "KEY", env = "DOORBUSTER__ADMIN__API_KEY", hide_env_values = true)]
     api_key: Option<String>,
-    /// Buyers with access tokens, as `doorbuster load tokens` prints them; they buy again and again, in turn
+    /// Buyers who buy again and again, in turn: one in each line, with an access token behind the name where the
+    /// shop asks for one (`doorbuster load tokens` prints such lines). Without them each buyer is new
     #[arg(long, value_name = "FILE")]
-    tokens: Option<PathBuf>,
+    buyers: Option<PathBuf>,
     /// Send no Idempotency-Key: saves the API a Redis call
     #[arg(long)]
     no_keys: bool,
@@ -110,14 +111,17 @@ impl FromStr for Process {
 
 impl Options {
     fn buyers(&self) -> anyhow::Result<Vec<Buyer>> {
-        let Some(file) = &self.tokens else { return Ok(Vec::new()) };
+        let Some(file) = &self.buyers else { return Ok(Vec::new()) };
         let text = std::fs::read_to_string(file)
-            .with_context(|| format!("--tokens {}", file.display()))?;
+            .with_context(|| format!("--buyers {}", file.display()))?;
         let buyer = |line: &str| {
-            let (user_id, token) = line.split_once(' ').context("--tokens: write USER TOKEN")?;
-            Ok(Buyer { user_id: user_id.into(), authorization: format!("Bearer {token}") })
+            let (user_id, token) = line.split_once(' ').map_or((line, None), |(u, t)| (u, Some(t)));
+            let authorization = token.map(|token| format!("Bearer {}", token.trim()));
+            Buyer { user_id: user_id.into(), authorization }
         };
-        text.lines().map(buyer).collect()
+        let buyers: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(buyer).collect();
+        ensure!(!buyers.is_empty(), "--buyers {}: nobody is in it", file.display());
+        Ok(buyers)
     }
 
     pub(super) fn load(&self, arrivals: Arrivals, duration_s: f64) -> anyhow::Result<Load> {
