@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponseParts, ResponseParts};
 use metrics::counter;
 use shared::config;
@@ -52,7 +52,7 @@ impl Limits {
     /// for every request.
     pub fn request(&self, origin: IpAddr) -> Result<(), Problem> {
         let Some(policy) = self.requests else { return Ok(()) };
-        let rated = self.limiter.take_here(&ask(REQUESTS, &network(origin), policy));
+        let rated = self.limiter.take_here(&RateAsk::new(REQUESTS, &network(origin), policy));
         check(Quota { name: REQUESTS, rated })
     }
 
@@ -60,9 +60,10 @@ impl Limits {
     /// neither many names from one place nor one name from many places can be tried for long.
     pub async fn sign_in(&self, origin: IpAddr, user: Option<&UserId>) -> Result<(), Problem> {
         let Some(policy) = self.sign_ins else { return Ok(()) };
-        let from = ask(SIGN_INS, &format!("from:{}", network(origin)), policy);
+        let from = RateAsk::new(SIGN_INS, &format!("from:{}", network(origin)), policy);
         let name = user.zip(self.sign_ins_of_a_name);
-        let name = name.map(|(user, policy)| ask(SIGN_INS, &format!("user:{user}"), policy));
+        let name =
+            name.map(|(user, policy)| RateAsk::new(SIGN_INS, &format!("user:{user}"), policy));
         for ask in std::iter::once(from).chain(name) {
             check(Quota { name: SIGN_INS, rated: self.limiter.take(ask).await })?;
         }
@@ -81,10 +82,6 @@ fn network(origin: IpAddr) -> String {
     }
 }
 
-fn ask(name: &str, whose: &str, policy: RatePolicy) -> RateAsk {
-    RateAsk { key: format!("{name}:{whose}"), policy }
-}
-
 fn check(quota: Quota) -> Result<(), Problem> {
     if quota.rated.allowed {
         return Ok(());
@@ -99,7 +96,10 @@ impl Problem {
         let wait = quota.rated.retry_after();
         let detail = format!("Over the limit of {}.", quota.name);
         let problem = Self::new(kind::RATE_LIMITED, detail).with("limit", quota.name);
-        problem.retry_after(seconds(wait)).with_headers(headers(&quota))
+        let problem = problem.retry_after(seconds(wait));
+        headers(&quota)
+            .into_iter()
+            .fold(problem, |problem, (name, value)| problem.with_header(name, value))
     }
 }
 
@@ -114,21 +114,35 @@ impl IntoResponseParts for Stands {
         mut response: ResponseParts,
     ) -> Result<ResponseParts, Self::Error> {
         if let Some(quota) = &self.0 {
-            response.headers_mut().extend(headers(quota));
+            for (name, value) in headers(quota) {
+                response.headers_mut().insert(name, value);
+            }
         }
         Ok(response)
     }
 }
 
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4).
-fn headers(quota: &Quota) -> HeaderMap {
+fn headers(quota: &Quota) -> [(HeaderName, HeaderValue); 2] {
     let Quota { name, rated } = quota;
-    let (burst, window) = (rated.policy.burst, Duration::from_micros(rated.policy.window_us()));
-    let policy = format!("\"{name}\";q={burst};w={}", seconds(window));
-    let stands = format!("\"{name}\";r={};t={}", rated.remaining(), seconds(rated.reset()));
-    let value = |text| HeaderValue::try_from(text).ok();
-    let both = [(RATE_LIMIT_POLICY, value(policy)), (RATE_LIMIT, value(stands))];
-    both.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    let window = Duration::from_micros(rated.policy.window_us());
+    let policy = [(";q=", rated.policy.burst.get().into()), (";w=", seconds(window))];
+    let stands = [(";r=", rated.remaining().into()), (";t=", seconds(rated.reset()))];
+    [(RATE_LIMIT_POLICY, item(name, policy)), (RATE_LIMIT, item(name, stands))]
+}
+
+/// A string with parameters (RFC 9651, section 3.3), without a formatter: it is part of every purchase.
+fn item(name: &str, parameters: [(&str, u64); 2]) -> HeaderValue {
+    let mut text = Vec::with_capacity(32);
+    for part in ["\"", name, "\""] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    for (parameter, number) in parameters {
+        text.extend_from_slice(parameter.as_bytes());
+        text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    // Names of ours and digits have nothing that a header may not have.
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Whole seconds, rounded up, one at least.
@@ -149,9 +163,9 @@ mod tests {
 
     #[test]
     fn the_headers_say_what_is_left_and_until_when() {
-        let headers = headers(&quota(true, 400));
-        assert_eq!(headers[RATE_LIMIT_POLICY], "\"purchases\";q=5;w=1");
-        assert_eq!(headers[RATE_LIMIT], "\"purchases\";r=3;t=1");
+        let [(_, policy), (_, stands)] = headers(&quota(true, 400));
+        assert_eq!(policy, "\"purchases\";q=5;w=1");
+        assert_eq!(stands, "\"purchases\";r=3;t=1");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use jsonwebtoken::get_current_timestamp;
 use sha2::{Digest, Sha256};
 use shared::config::{AuthMode, Config};
 use shared::domain::{Role, Scope};
@@ -17,7 +18,8 @@ use super::admin::AdminKey;
 use super::caller::{Access, Caller};
 use super::keys::TokenKeys;
 use super::rules::Rule;
-use super::tokens::{Expected, TokenError, verify};
+use super::tokens::{Expected, TokenError, Verified, verify};
+use super::verified::VerifiedTokens;
 use crate::problem::{Problem, kind};
 
 /// What stands before an access token that is offered as a subprotocol.
@@ -31,6 +33,7 @@ pub struct Gatekeeper {
     /// Who says who they are is believed.
     open: bool,
     expected: Expected,
+    verified: VerifiedTokens,
     admin: AdminKey,
     /// Keys of other programs, by hash.
     services: RwLock<HashMap<SecretHash, Service>>,
@@ -49,6 +52,7 @@ impl Gatekeeper {
             tokens: TokenKeys::default(),
             open: auth.mode == AuthMode::Open,
             expected: Expected::new(&auth.issuer, &auth.audience, !auth.jwks.is_empty()),
+            verified: VerifiedTokens::default(),
             admin: AdminKey::new(&config.admin),
             services: RwLock::default(),
         }
@@ -124,8 +128,10 @@ impl Gatekeeper {
             let detail = "The keys for tokens are not loaded yet.";
             return Err(Problem::new(kind::UNAVAILABLE, detail));
         }
-        verify(token, &self.expected, |kid| ring.verifier(kid))
-            .map(|(user_id, role)| Caller::Person { user_id, role })
+        let verify = || verify(token, &self.expected, |kid| ring.verifier(kid));
+        self.verified
+            .get_or(token, &ring, get_current_timestamp(), verify)
+            .map(|Verified { user_id, role, .. }| Caller::Person { user_id, role })
             .map_err(|error| {
                 if error == TokenError::UnknownKey {
                     self.tokens.miss();

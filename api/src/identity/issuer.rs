@@ -89,7 +89,8 @@ fn verifier(jwk: &Jwk) -> Option<(String, Verifier)> {
     let kid = jwk.common.key_id.clone()?;
     let algorithm = algorithm(jwk)?;
     let key = DecodingKey::from_jwk(jwk).ok()?;
-    signs.then_some((kid, Verifier { algorithm, key }))
+    let material = serde_json::to_vec(&jwk.algorithm).ok()?;
+    signs.then(|| (kid, Verifier::new(algorithm, key, &material)))
 }
 
 /// The one algorithm of a key. A secret that a set makes public is none (RFC 8725, section 2.1).

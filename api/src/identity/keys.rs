@@ -13,7 +13,7 @@ use shared::domain::Timestamp;
 use shared::ports::SigningKey;
 use tokio::sync::Notify;
 
-use super::tokens::Verifier;
+use super::tokens::{Thumbprint, Verifier};
 
 /// A new key signs only when every instance has read it.
 const KNOWN_AFTER_MS: i64 = 60_000;
@@ -65,6 +65,11 @@ impl Ring {
         self.verifiers.get(kid)
     }
 
+    /// Whether this key is among them, by whatever name.
+    pub fn has(&self, key: &Thumbprint) -> bool {
+        self.verifiers.values().any(|verifier| verifier.thumbprint == *key)
+    }
+
     /// Whether no key is known yet: no token can be judged.
     pub fn is_empty(&self) -> bool {
         self.verifiers.is_empty()
@@ -81,13 +86,14 @@ fn pair(key: &SigningKey) -> Option<(Verifier, EncodingKey)> {
     let secret = key.secret.expose_secret();
     match key.algorithm.as_str() {
         "HS256" => Some((
-            Verifier { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) },
+            Verifier::new(Algorithm::HS256, DecodingKey::from_secret(secret), secret),
             EncodingKey::from_secret(secret),
         )),
         "EdDSA" => {
             let public = Ed25519::from_pkcs8_der(secret).ok()?.verifying_key();
             let key = DecodingKey::from_ed_der(public.as_bytes());
-            Some((Verifier { algorithm: Algorithm::EdDSA, key }, EncodingKey::from_ed_der(secret)))
+            let verifier = Verifier::new(Algorithm::EdDSA, key, public.as_bytes());
+            Some((verifier, EncodingKey::from_ed_der(secret)))
         }
         _ => None,
     }

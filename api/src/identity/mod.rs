@@ -7,6 +7,7 @@
 //! | `admin` | the operators' key of the configuration |
 //! | `caller` | for whom a caller acts, and whose things they may see |
 //! | `tokens`, `keys`, `issuer` | access tokens: signed, checked; our keys for it, or those of an issuer outside |
+//! | `verified` | tokens that were verified a moment ago need not be again |
 //! | `watch` | keeps keys in line with the ledger |
 //! | `passwords` | Argon2id, off the threads that answer |
 //! | `sessions` | register, login, refresh, logout |
@@ -20,6 +21,7 @@ pub mod passwords;
 pub mod rules;
 pub mod sessions;
 pub mod tokens;
+pub mod verified;
 pub mod watch;
 
 pub use caller::{Access, Caller};

@@ -6,6 +6,7 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use shared::domain::{Role, UserId};
 use uuid::Uuid;
 
@@ -60,8 +61,23 @@ pub struct Claims {
 #[derive(Deserialize)]
 struct Named {
     sub: String,
+    /// In seconds, which may have a fraction (RFC 7519, section 2).
+    exp: f64,
     #[serde(default)]
     role: Option<serde_json::Value>,
+}
+
+/// Whom a token names, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What they are to the shop.
+    pub role: Role,
+    /// Good until this second since the epoch.
+    pub valid_until_s: u64,
+    /// The thumbprint of the key that signed it.
+    pub key: Thumbprint,
 }
 
 /// Why a token is not believed.
@@ -116,6 +132,9 @@ impl Expected {
     }
 }
 
+/// What tells a key from others, whatever their names.
+pub type Thumbprint = [u8; 32];
+
 /// A key that tokens are checked with, for one algorithm only: what a token's header says of it is
 /// compared, never followed.
 pub struct Verifier {
@@ -123,6 +142,16 @@ pub struct Verifier {
     pub algorithm: Algorithm,
     /// The key.
     pub key: DecodingKey,
+    /// The same for the same key and algorithm.
+    pub thumbprint: Thumbprint,
+}
+
+impl Verifier {
+    /// A key that was made of `material`.
+    pub fn new(algorithm: Algorithm, key: DecodingKey, material: &[u8]) -> Self {
+        let named = Sha256::new().chain_update(format!("{algorithm:?}:"));
+        Self { algorithm, key, thumbprint: named.chain_update(material).finalize().into() }
+    }
 }
 
 /// Signs `claims`.
@@ -143,7 +172,7 @@ pub fn verify<'a>(
     token: &str,
     expected: &Expected,
     find: impl FnOnce(&str) -> Option<&'a Verifier>,
-) -> Result<(UserId, Role), TokenError> {
+) -> Result<Verified, TokenError> {
     if token.len() > BYTES_MAX {
         return Err(TokenError::Malformed);
     }
@@ -158,16 +187,17 @@ pub fn verify<'a>(
     }
     let verifier = find(header.kid.as_deref().unwrap_or_default()).ok_or(TokenError::UnknownKey)?;
     let rules = expected.of.get(&verifier.algorithm).ok_or(TokenError::UnknownKey)?;
-    let Named { sub, role } =
+    let Named { sub, exp, role } =
         decode::<Named>(token, &verifier.key, rules).map_err(|error| why(&error))?.claims;
-    let user = UserId::parse(sub).map_err(|_| TokenError::Claims)?;
+    let user_id = UserId::parse(sub).map_err(|_| TokenError::Claims)?;
     let role = match role.as_ref().map(|role| role.as_str().and_then(Role::parse)) {
         None => Role::Customer,
         Some(Some(role)) => role,
         Some(None) if expected.outside => Role::Customer,
         Some(None) => return Err(TokenError::Claims),
     };
-    Ok((user, role))
+    let valid_until_s = (exp as u64).saturating_add(LEEWAY_S);
+    Ok(Verified { user_id, role, valid_until_s, key: verifier.thumbprint })
 }
 
 fn why(error: &jsonwebtoken::errors::Error) -> TokenError {

@@ -82,13 +82,6 @@ impl Problem {
         self
     }
 
-    /// Adds headers.
-    #[must_use]
-    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
-        self.0.headers.extend(headers);
-        self
-    }
-
     /// Says after how many seconds a retry makes sense.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

@@ -1,7 +1,13 @@
 //! How often a client may ask.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::adapters::family;
+use shared::domain::{IdempotencyKey, RatePolicy, UserId};
+use shared::ports::RateAsk;
 
 use crate::support::{Answer, Switches, TestApp, buy_body, turn};
 
@@ -146,6 +152,25 @@ async fn behind_a_trusted_proxy_each_address_has_its_own_limit() {
     // The address is what the audit log names.
     let log = app.operate("GET", "/api/v1/admin/audit-log?actor=user:ann", &Value::Null).await;
     assert_eq!(log.ok(200)["entries"][0]["origin"], "192.0.2.78");
+}
+
+#[tokio::test]
+async fn who_was_let_through_by_other_instances_is_limited_here_and_not_remembered() {
+    let ports = family::embedded();
+    let (rates, map) = (Arc::clone(&ports.rates), Arc::clone(&ports.idempotency));
+    let app = TestApp::over(ports, 9, |config| config.limits.per_user_per_second = 2).await;
+    // Elsewhere ann has bought for an hour ahead.
+    let hourly = RatePolicy::per(NonZeroU32::MIN, Duration::from_secs(3_600));
+    rates.take(&[RateAsk::new("purchases", "ann", hourly)]).await.unwrap();
+    for path in [ASYNC, SYNC] {
+        let key = [("idempotency-key", "k")];
+        limited(&app.post_with(path, &key, &buy_body("ann", 1)).await, "purchases");
+        app.post_with(path, &key, &buy_body("bob", 1)).await;
+    }
+    // A refusal that stayed remembered would be an accepted purchase to whoever tries again.
+    let key = |user| (UserId::parse(user).unwrap(), IdempotencyKey::parse("k").unwrap());
+    let remembered = map.recall(&[key("ann"), key("bob")]).await.unwrap();
+    assert!(remembered[0].is_none() && remembered[1].is_some(), "{remembered:?}");
 }
 
 #[tokio::test]

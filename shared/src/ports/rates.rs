@@ -18,6 +18,13 @@ pub struct RateAsk {
     pub policy: RatePolicy,
 }
 
+impl RateAsk {
+    /// One of what `name` counts, by `whose`.
+    pub fn new(name: &str, whose: &str, policy: RatePolicy) -> Self {
+        Self { key: [name, ":", whose].concat(), policy }
+    }
+}
+
 /// Counts what was taken, by one clock.
 #[async_trait]
 pub trait RateLimits: Send + Sync {

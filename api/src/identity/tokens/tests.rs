@@ -49,10 +49,14 @@ fn ed25519() -> SigningKey {
 }
 
 fn check(token: &str, expected: &Expected) -> Result<(UserId, Role), TokenError> {
-    let hs = Verifier { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(SECRET) };
+    verified(token, expected).map(|verified| (verified.user_id, verified.role))
+}
+
+fn verified(token: &str, expected: &Expected) -> Result<Verified, TokenError> {
+    let hs = Verifier::new(Algorithm::HS256, DecodingKey::from_secret(SECRET), SECRET);
     let public = ed25519().verifying_key();
     let key = DecodingKey::from_ed_der(public.as_bytes());
-    let ed = Verifier { algorithm: Algorithm::EdDSA, key };
+    let ed = Verifier::new(Algorithm::EdDSA, key, public.as_bytes());
     verify(token, expected, |kid| match kid {
         "hs" => Some(&hs),
         "ed" => Some(&ed),
@@ -151,6 +155,10 @@ fn a_token_is_good_for_its_time_only() {
     assert!(check(&exp(-20), &expected()).is_ok());
     assert_eq!(refused(&nbf(40)), TokenError::Time);
     assert!(check(&nbf(20), &expected()).is_ok());
+    let valid_until_s =
+        |exp: Value| verified(&token(|_, c| c["exp"] = exp), &expected()).unwrap().valid_until_s;
+    assert_eq!(valid_until_s(json!(now + 60)), now + 90);
+    assert_eq!(valid_until_s(json!((now + 60) as f64 + 0.5)), now + 90);
     let endless = token(|_, claims| drop(claims.as_object_mut().unwrap().remove("exp")));
     assert!(matches!(refused(&endless), TokenError::Claims | TokenError::Malformed));
     let text = token(|_, claims| claims["exp"] = "tomorrow".into());

@@ -29,8 +29,13 @@ impl RedisRates {
     async fn first(&self, asks: &[RateAsk]) -> Result<Vec<bool>, RatesError> {
         let mut pipeline = Pipeline::new();
         for RateAsk { key, policy } in asks {
-            let name = format!("rate:{key}");
-            pipeline.cmd("SET").arg(name).arg("").arg("NX").arg("PX").arg(interval_ms(*policy));
+            pipeline
+                .cmd("SET")
+                .arg(name(key))
+                .arg("")
+                .arg("NX")
+                .arg("PX")
+                .arg(interval_ms(*policy));
         }
         let set = self.pool.call(async |mut redis| pipeline.query_async(&mut redis).await).await;
         let set: Vec<Option<String>> = set.map_err(RatesError)?;
@@ -45,12 +50,16 @@ impl RedisRates {
             let mut call = TAKE.prepare_invoke();
             call.arg(by);
             for RateAsk { key, policy } in asks {
-                call.key(format!("rate:{key}")).arg(policy.burst.get()).arg(interval_ms(*policy));
+                call.key(name(key)).arg(policy.burst.get()).arg(interval_ms(*policy));
             }
             call.invoke_async(&mut redis).await
         });
         answers.await.map_err(RatesError)
     }
+}
+
+fn name(key: &str) -> String {
+    ["rate:", key].concat()
 }
 
 /// The life of a key is counted in milliseconds.

@@ -74,7 +74,7 @@ impl UserLimits {
         request: &Request,
     ) -> Result<(), Quota> {
         let Some(policy) = policy else { return Ok(()) };
-        let ask = ask(name, &request.user_id, policy);
+        let ask = RateAsk::new(name, request.user_id.as_str(), policy);
         let rated = self.limiter.take_here(&ask);
         check(name, rated, &request.user_id)?;
         taking.0.push((name, ask, rated));
@@ -99,7 +99,7 @@ impl UserLimits {
     /// A hold was paid for, and does not count as one that is let go.
     pub async fn hold_paid(&self, user: &UserId) {
         if let Some(policy) = self.holds {
-            self.limiter.give_back(ask(HOLDS, user, policy)).await;
+            self.limiter.give_back(RateAsk::new(HOLDS, user.as_str(), policy)).await;
         }
     }
 }
@@ -109,10 +109,6 @@ impl Taking {
     pub(super) fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-fn ask(name: &str, user: &UserId, policy: RatePolicy) -> RateAsk {
-    RateAsk { key: format!("{name}:{user}"), policy }
 }
 
 fn check(name: &'static str, rated: Rated, user: &UserId) -> Result<(), Quota> {
