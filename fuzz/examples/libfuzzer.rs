@@ -1,4 +1,4 @@
-//! What libFuzzer drives: the target that `DOORBUSTER_FUZZ` names. One program, because six take six times as long
+//! What libFuzzer drives: the target that `DOORBUSTER_FUZZ` names. One program, because seven take seven times as long
 //! to link.
 #![no_main]
 
@@ -9,6 +9,7 @@ static TARGET: LazyLock<fn(&[u8])> =
         Ok("envelope") => fuzz::envelope,
         Ok("tracking-id") => fuzz::tracking_id,
         Ok("token") => fuzz::token,
+        Ok("pass") => fuzz::pass,
         Ok("webhook") => fuzz::webhook,
         Ok("cursor") => fuzz::cursor,
         Ok("request") => fuzz::request,
