@@ -53,7 +53,9 @@ async fn a_client_that_comes_back_is_not_told_what_it_has() {
 
 #[tokio::test]
 async fn changes_in_a_rush_are_told_ten_times_a_second_and_the_last_always() {
-    let app = TestApp::start(1_000).await;
+    // More than can be sold in a second.
+    const UNITS: i64 = 1_000_000;
+    let app = TestApp::start(UNITS).await;
     let mut events = app.events(PATH, &[]).await;
     assert_eq!(events.tells("version").await.1, 1);
     let began = Instant::now();
@@ -75,7 +77,7 @@ async fn changes_in_a_rush_are_told_ten_times_a_second_and_the_last_always() {
             version = next;
             told.push(Instant::now());
             let sold = event.data["soldCount"].as_i64().unwrap();
-            if began.elapsed() > Duration::from_secs(1) && 1_000 - sold == app.available().await {
+            if began.elapsed() > Duration::from_secs(1) && UNITS - sold == app.available().await {
                 return (sold, told);
             }
         }
