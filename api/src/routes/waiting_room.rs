@@ -218,7 +218,15 @@ async fn next_of(app: &App, named: &ProductRef) -> Result<Sale, Problem> {
 /// The ticket that is meant, of somebody who is in line.
 pub async fn ticket_of(app: &App, place: PlaceOf) -> Result<Ticket, Problem> {
     match place {
-        PlaceOf::Ticket(ticket) => Ok(ticket),
+        PlaceOf::Ticket(ticket) => {
+            // Of a sale that memory does not know, the line says what became of it.
+            let catalogue = app.boards.catalogue.current();
+            let sale = catalogue.as_ref().and_then(|known| known.sale(ticket.sale_id));
+            if sale.is_some_and(|sale| sale.waiting_room.is_none()) {
+                return Err(Problem::plain(kind::NO_WAITING_ROOM));
+            }
+            Ok(ticket)
+        }
         PlaceOf::User(sale, user) => {
             sale_of(app, &LineOf::Sale(sale)).await?;
             let found = app.waiting_rooms.find(sale, &user).await?;

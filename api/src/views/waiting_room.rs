@@ -23,7 +23,7 @@ pub struct PlaceView {
     pub user_id: UserId,
     /// `PRE_QUEUE`: the line has no order before the sale opens. `WAITING`. `ADMITTED`: buy, with the pass.
     /// `MISSED`: called and not there, or the pass has run out; join again. `SOLD_OUT`: what is given back
-    /// goes on being sold. `ENDED`, `CANCELLED`: the sale.
+    /// goes on being sold. `ENDED`, `CANCELLED`: the sale. `LIFTED`: there is no line any more, everybody may buy.
     #[schema(schema_with = super::schema::queue_status)]
     pub status: &'static str,
     /// 1 is next; null where nobody waits.
@@ -97,7 +97,7 @@ impl PlaceView {
 
     /// Whether nothing can change any more without joining again.
     pub fn is_over(&self) -> bool {
-        matches!(self.status, "MISSED" | "ENDED" | "CANCELLED")
+        matches!(self.status, "MISSED" | "ENDED" | "CANCELLED" | "LIFTED")
     }
 
     /// Whether it says nothing new to its owner.
@@ -107,13 +107,14 @@ impl PlaceView {
 }
 
 /// Every status, in the order of a life.
-pub(super) const STATUSES: [&str; 7] =
-    ["PRE_QUEUE", "WAITING", "ADMITTED", "MISSED", "SOLD_OUT", "ENDED", "CANCELLED"];
+pub(super) const STATUSES: [&str; 8] =
+    ["PRE_QUEUE", "WAITING", "ADMITTED", "MISSED", "SOLD_OUT", "ENDED", "CANCELLED", "LIFTED"];
 
 fn status(stage: Stage, place: &Place) -> &'static str {
     match (stage, place) {
         (Stage::Ended, _) => "ENDED",
         (Stage::Cancelled, _) => "CANCELLED",
+        (Stage::Lifted, _) => "LIFTED",
         (_, Place::Inside(_)) => "ADMITTED",
         (Stage::SoldOut, _) => "SOLD_OUT",
         (_, Place::Missed) => "MISSED",

@@ -10,7 +10,7 @@ import * as words from "./words.js";
 /** Lines by sale and buyer. */
 const lines = new Map();
 /** Nothing changes after these without joining again. */
-const OVER = ["MISSED", "ENDED", "CANCELLED"];
+const OVER = ["MISSED", "ENDED", "CANCELLED", "LIFTED"];
 const STORE = () => sessionStorage;
 
 const keyOf = (sale, user) => `doorbuster.line.${sale.id}.${user}`;
@@ -105,6 +105,7 @@ function placeOf(line) {
     case "SOLD_OUT": return "everything is taken. What is given back goes to the line.";
     case "ENDED": return "the sale is over.";
     case "CANCELLED": return "the sale was called off.";
+    case "LIFTED": return "there is no line any more. Buy!";
     default: return line.status;
   }
 }

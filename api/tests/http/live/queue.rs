@@ -1,12 +1,13 @@
 //! Places in line, by SSE and by WebSocket.
 
 use serde_json::{Value, json};
+use shared::adapters::family;
 use shared::config::AuthMode;
 use shared::domain::Role;
 use shared::testing::eventually;
 
-use crate::sales::{body, cancel, plan};
-use crate::support::{Events, Socket, TestApp};
+use crate::sales::{body, cancel, change, plan};
+use crate::support::{Events, Socket, Switches, TestApp, buy_body, turn};
 
 /// Product 1 in an open sale in which one shopper at a time is let in.
 async fn one_by_one() -> TestApp {
@@ -85,6 +86,37 @@ async fn the_end_of_the_sale_ends_the_stream_for_good() {
     let path = format!("/api/v1/queue/events?ticket={bob}");
     let again = app.get_with(&path, &[("last-event-id", &event.id)]).await;
     assert_eq!(again.status, 204, "an EventSource stops");
+}
+
+#[tokio::test]
+async fn without_redis_those_who_wait_are_told_the_end_all_the_same() {
+    let switches = Switches::default();
+    let app = TestApp::over(switches.before(family::embedded()), 9, |_| {}).await;
+    one_by_one_in(&app).await;
+    let (ann, bob) = (join(&app, "ann").await, join(&app, "bob").await);
+    until(&mut events(&app, &ann).await, "ADMITTED").await;
+    let mut watching = events(&app, &bob).await;
+    until(&mut watching, "WAITING").await;
+    turn(&switches.redis_away);
+    cancel(&app, 1).await.ok(200);
+    until(&mut watching, "CANCELLED").await;
+}
+
+#[tokio::test]
+async fn those_who_wait_are_told_when_there_is_no_line_any_more() {
+    let app = one_by_one().await;
+    let (ann, bob) = (join(&app, "ann").await, join(&app, "bob").await);
+    until(&mut events(&app, &ann).await, "ADMITTED").await;
+    let mut watching = events(&app, &bob).await;
+    until(&mut watching, "WAITING").await;
+    change(&app, 1, json!({"waitingRoom": null})).await.ok(200);
+    until(&mut watching, "LIFTED").await;
+    assert!(watching.next().await.is_none(), "nothing more will come");
+    for path in ["position", "events"] {
+        let path = format!("/api/v1/queue/{path}?ticket={bob}");
+        app.get(&path).await.problem(404, "NO_WAITING_ROOM");
+    }
+    app.post("/api/v1/sync/purchase", &buy_body("bob", 1)).await.ok(200);
 }
 
 async fn position(socket: &mut Socket, status: &str) -> Value {

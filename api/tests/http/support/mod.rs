@@ -3,6 +3,7 @@
 mod app;
 mod client;
 mod live;
+mod rooms_away;
 mod switches;
 
 pub(crate) use app::{API_KEY, TestApp, buy_body, product};

@@ -41,6 +41,7 @@ impl Switches {
         Ports {
             queue: Arc::new(Switched { inner: ports.queue, switches: switches.clone() }),
             rates: Arc::new(Switched { inner: ports.rates, switches: switches.clone() }),
+            rooms: Arc::new(Switched { inner: ports.rooms, switches: switches.clone() }),
             gate: Arc::new(Switched { inner: ports.gate, switches: switches.clone() }),
             ledger: Arc::new(GuardedLedger { inner: ports.ledger, guard: switches }),
             ..ports
@@ -48,12 +49,12 @@ impl Switches {
     }
 }
 
-struct Switched<P: ?Sized> {
-    inner: Arc<P>,
-    switches: Switches,
+pub(super) struct Switched<P: ?Sized> {
+    pub(super) inner: Arc<P>,
+    pub(super) switches: Switches,
 }
 
-fn is(switch: &AtomicBool) -> bool {
+pub(super) fn is(switch: &AtomicBool) -> bool {
     switch.load(Ordering::SeqCst)
 }
 

@@ -1,6 +1,7 @@
 //! The usher: calls numbers, four times a second, as many as can be served. Every instance has one; whoever
 //! is first calls, the others see that it was done.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -9,9 +10,10 @@ use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use super::{BLOCK, Inner, PoisonError, RoomError, RoomState, Stage};
+use super::lines::{BLOCK, Hall, Lines};
+use super::{RoomError, RoomState, Stage};
 use crate::domain::room::{Draw, Line, RoomRules};
-use crate::domain::{Phase, Sale, SaleId, UserId};
+use crate::domain::{Sale, SaleId, UserId};
 use crate::ports::Clock;
 use crate::ports::rooms::{Call, RoomCall};
 
@@ -27,7 +29,7 @@ const RATE_OVER_MS: i64 = 15_000;
 /// Who waits is told of the end for so long after it.
 const LINGER_MS: i64 = 600_000;
 
-pub(super) async fn run(inner: &Inner, pressure: impl Fn() -> bool) {
+pub(super) async fn run(lines: &Lines, pressure: impl Fn() -> bool) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Buyers who got what they came for; heard of only while there is a room.
@@ -35,30 +37,36 @@ pub(super) async fn run(inner: &Inner, pressure: impl Fn() -> bool) {
     let mut away = false;
     for n in 0_u64.. {
         ticks.tick().await;
-        let sales = with_rooms(inner);
-        inner.halls().retain(|id, hall| {
+        let sales = with_rooms(lines);
+        lift(lines);
+        lines.halls().retain(|id, hall| {
             sales.iter().any(|(sale, _)| sale.id == *id) || hall.state.receiver_count() > 0
         });
         if sales.is_empty() {
             sold = None;
             continue;
         }
-        let sold = sold.get_or_insert_with(|| inner.boards.outcomes.sold());
+        let sold = sold.get_or_insert_with(|| lines.boards.outcomes.sold());
         let served = served(sold);
         let held_back = pressure();
-        let told = join_all(sales.iter().map(|(sale, rules)| async {
-            let users: Vec<_> = served.iter().filter(|(id, _)| *id == sale.id).collect();
-            let users: Vec<_> = users.into_iter().map(|(_, user)| user.clone()).collect();
-            if !users.is_empty() {
-                inner.rooms.served(sale.id, &users).await?;
-            }
-            if n.is_multiple_of(HEAR_EVERY) {
-                hear(inner, sale.id, rules).await?;
-            }
-            tick(inner, sale, rules, held_back).await
+        let ticked = join_all(sales.iter().map(|(sale, rules)| async {
+            let stage = stage(lines, sale);
+            let ticked = async {
+                let of_sale = served.iter().filter(|(id, _)| *id == sale.id);
+                let users: Vec<_> = of_sale.map(|(_, user)| user.clone()).collect();
+                if !users.is_empty() {
+                    lines.rooms.served(sale.id, &users).await?;
+                }
+                if n.is_multiple_of(HEAR_EVERY) {
+                    hear(lines, sale.id, rules).await?;
+                }
+                tick(lines, sale, rules, (stage, held_back)).await
+            };
+            // What there is to wait for is known also while the line is not.
+            ticked.await.inspect_err(|_| show_stage(&lines.hall(sale.id), stage))
         }))
         .await;
-        match told.into_iter().find_map(Result::err) {
+        match ticked.into_iter().find_map(Result::err) {
             Some(error) if !std::mem::replace(&mut away, true) => {
                 warn!(%error, "nobody is let in: a waiting room cannot be asked");
             }
@@ -69,9 +77,9 @@ pub(super) async fn run(inner: &Inner, pressure: impl Fn() -> bool) {
 }
 
 /// The sales with a waiting room that somebody may wait in, or be told of its end.
-fn with_rooms(inner: &Inner) -> Vec<(Sale, RoomRules)> {
-    let Some(catalogue) = inner.boards.catalogue.current() else { return vec![] };
-    let now_ms = inner.clock.now().millis();
+fn with_rooms(lines: &Lines) -> Vec<(Sale, RoomRules)> {
+    let Some(catalogue) = lines.boards.catalogue.current() else { return vec![] };
+    let now_ms = lines.clock.now().millis();
     let due = |sale: &&Sale| {
         let early_ms =
             sale.waiting_room.map_or(0, |rules| i64::from(rules.pre_queue_seconds) * 1_000);
@@ -96,67 +104,64 @@ fn served(sold: &mut broadcast::Receiver<(SaleId, UserId)>) -> Vec<(SaleId, User
 }
 
 /// Tells the line who was heard of.
-async fn hear(inner: &Inner, sale: SaleId, rules: &RoomRules) -> Result<(), RoomError> {
-    let hall = inner.hall(sale);
+async fn hear(lines: &Lines, sale: SaleId, rules: &RoomRules) -> Result<(), RoomError> {
+    let hall = lines.hall(sale);
     let heard = std::mem::take(&mut *hall.heard.lock().unwrap_or_else(PoisonError::into_inner));
     let heard: Vec<u64> = heard.into_iter().collect();
-    let now_ms = inner.clock.now().millis();
+    let now_ms = lines.clock.now().millis();
     let believed_until_ms = now_ms + i64::from(rules.patience_seconds) * 1_000;
     for chunk in heard.chunks(CHUNK) {
-        inner.rooms.hear(sale, chunk, now_ms, believed_until_ms).await?;
+        lines.rooms.hear(sale, chunk, now_ms, believed_until_ms).await?;
     }
     Ok(())
+}
+
+/// What there is to wait for in a sale.
+fn stage(lines: &Lines, sale: &Sale) -> Stage {
+    // What is held may come back.
+    let sold_out = servable(lines, sale).is_some_and(|units| units <= 0)
+        && lines
+            .boards
+            .stock
+            .newest(sale.product_id)
+            .is_some_and(|level| level.counts.reserved == 0);
+    Stage::of(sale.phase(lines.clock.now()), sold_out)
+}
+
+/// Units that can still be had in a sale, as far as the board knows.
+fn servable(lines: &Lines, sale: &Sale) -> Option<i64> {
+    let level = lines.boards.stock.newest(sale.product_id)?;
+    let left = level.sale.filter(|left| left.sale_id == sale.id).map(|left| left.sale_left);
+    Some(level.counts.available().min(left.unwrap_or(i64::MAX)))
 }
 
 async fn tick(
-    inner: &Inner,
+    lines: &Lines,
     sale: &Sale,
     rules: &RoomRules,
-    held_back: bool,
+    (stage, held_back): (Stage, bool),
 ) -> Result<(), RoomError> {
-    let now = inner.clock.now();
-    let phase = sale.phase(now);
-    let level = inner.boards.stock.newest(sale.product_id);
-    let servable = level.map(|level| {
-        let left = level.sale.filter(|left| left.sale_id == sale.id).map(|left| left.sale_left);
-        level.counts.available().min(left.unwrap_or(i64::MAX))
-    });
-    // What is held may come back.
-    let sold_out = servable.is_some_and(|units| units <= 0)
-        && level.is_some_and(|level| level.counts.reserved == 0);
-    let stage = Stage::of(phase, sold_out);
-    let mut line = look(inner, sale, rules).await?;
+    let mut line = lines.look(sale, rules).await?;
     if line.reserved.saturating_sub(line.joined) < BLOCK / 2 {
-        inner.reserve(sale.id, 0).await?;
+        lines.reserve(sale.id, 0).await?;
     }
-    if phase == Phase::Live && line.draw.is_none() {
-        line.draw = shuffle(inner, sale.id).await?;
+    if matches!(stage, Stage::Open | Stage::SoldOut) && line.draw.is_none() {
+        line.draw = shuffle(lines, sale.id).await?;
     }
     if stage == Stage::Open && !held_back {
-        let servable = servable.unwrap_or_default().max(0).unsigned_abs();
-        call(inner, sale.id, rules, &mut line, servable).await?;
+        let servable = servable(lines, sale).unwrap_or_default().max(0).unsigned_abs();
+        call(lines, sale.id, rules, &mut line, servable).await?;
     }
-    publish(inner, sale.id, RoomState { line, stage, rate_per_s: 0.0, rules: *rules });
+    publish(lines, sale.id, RoomState { line, stage, rate_per_s: 0.0, rules: *rules });
     Ok(())
-}
-
-async fn look(inner: &Inner, sale: &Sale, rules: &RoomRules) -> Result<Line, RoomError> {
-    let now_ms = || inner.clock.now().millis();
-    if let Some(line) = inner.rooms.look(sale.id, now_ms()).await? {
-        return Ok(line);
-    }
-    inner.restore(sale, rules).await?;
-    info!(sale = %sale.id, "the line of a waiting room is made from the book");
-    let line = inner.rooms.look(sale.id, now_ms()).await?;
-    line.ok_or_else(|| RoomError::Unavailable("the line was lost".into()))
 }
 
 /// The opening: nobody joins early any more, and those who did are shuffled by what nobody could know
 /// before.
-async fn shuffle(inner: &Inner, sale: SaleId) -> Result<Option<Draw>, RoomError> {
-    let Some(count) = inner.rooms.close_early(sale).await? else { return Ok(None) };
-    let draw = inner.book.shuffle(sale, &draw(count)).await?;
-    inner.rooms.shuffle(sale, &draw).await?;
+async fn shuffle(lines: &Lines, sale: SaleId) -> Result<Option<Draw>, RoomError> {
+    let Some(count) = lines.rooms.close_early(sale).await? else { return Ok(None) };
+    let draw = lines.book.shuffle(sale, &draw(count)).await?;
+    lines.rooms.shuffle(sale, &draw).await?;
     info!(%sale, early = draw.count, "a waiting room opens");
     Ok(Some(draw))
 }
@@ -168,7 +173,7 @@ pub(super) fn draw(count: u64) -> Draw {
 
 /// Calls the numbers that are next. The book first: a line that is lost never calls anybody twice.
 async fn call(
-    inner: &Inner,
+    lines: &Lines,
     sale: SaleId,
     rules: &RoomRules,
     line: &mut Line,
@@ -181,17 +186,17 @@ async fn call(
     let indexes = line.next(allowance.saturating_add(LOOK_BEYOND));
     let mut heard = Vec::with_capacity(indexes.len());
     for chunk in indexes.chunks(CHUNK) {
-        heard.extend(inner.rooms.heard(sale, chunk).await?);
+        heard.extend(lines.rooms.heard(sale, chunk).await?);
     }
     let candidates: Vec<_> = indexes.into_iter().zip(heard).collect();
     let (numbers, called) = line.call(rules, &candidates, allowance);
     if numbers == 0 {
         return Ok(());
     }
-    let at_ms = inner.clock.now().millis();
+    let at_ms = lines.clock.now().millis();
     let (from, to) = (line.admitted, line.admitted + numbers);
     let forget_before_ms = at_ms - i64::from(rules.pass_seconds) * 1_000;
-    inner.book.call(sale, RoomCall { from, to, at_ms }, forget_before_ms).await?;
+    lines.book.call(sale, RoomCall { from, to, at_ms }, forget_before_ms).await?;
     let silent_ms = i64::from(rules.patience_seconds.min(rules.pass_seconds)) * 1_000;
     let used_until_ms = line.used_after(rules, called.len() as u64);
     let call = Call {
@@ -202,7 +207,7 @@ async fn call(
         believed_until_ms: at_ms + silent_ms,
         used_until_ms,
     };
-    if inner.rooms.call(sale, &call).await? {
+    if lines.rooms.call(sale, &call).await? {
         line.admitted = to;
         line.inside += called.len() as u64;
         counter!("doorbuster_waiting_room_admitted_total").increment(called.len() as u64);
@@ -213,9 +218,25 @@ async fn call(
     Ok(())
 }
 
+/// Those who wait in a line that is no longer there are told that it is not needed.
+fn lift(lines: &Lines) {
+    let Some(catalogue) = lines.boards.catalogue.current() else { return };
+    let lifted = |sale: &Sale| sale.waiting_room.is_none();
+    for hall in lines.halls().iter().filter(|(id, _)| catalogue.sale(**id).is_some_and(lifted)) {
+        show_stage(hall.1, Stage::Lifted);
+    }
+}
+
+/// Shows what there is to wait for, where a line was shown before.
+fn show_stage(hall: &Hall, stage: Stage) {
+    hall.state.send_if_modified(|shown| {
+        shown.as_mut().is_some_and(|shown| std::mem::replace(&mut shown.stage, stage) != stage)
+    });
+}
+
 /// Shows the line to everybody who waits in it; wakes them only where something changed for them.
-fn publish(inner: &Inner, sale: SaleId, mut state: RoomState) {
-    let hall = inner.hall(sale);
+fn publish(lines: &Lines, sale: SaleId, mut state: RoomState) {
+    let hall = lines.hall(sale);
     let line = &state.line;
     {
         let mut history = hall.history.lock().unwrap_or_else(PoisonError::into_inner);
