@@ -64,19 +64,3 @@ async fn what_was_remembered_is_recalled(#[values(Real, Embedded)] family: Famil
     assert_eq!(map.recall(&asked).await.unwrap(), [None, Some(keyed), None]);
     assert_eq!(map.recall(&[]).await.unwrap(), []);
 }
-
-#[rstest]
-#[tokio::test]
-async fn what_is_forgotten_can_be_remembered_anew(#[values(Real, Embedded)] family: Family) {
-    let map = map(family).await;
-    let refused = with_key(purchase(1, "u-1", 1), "k");
-    let others = with_key(purchase(2, "u-2", 1), "k");
-    map.remember(&[refused, others.clone()]).await.unwrap();
-    let key = |user| (UserId::parse(user).unwrap(), IdempotencyKey::parse("k").unwrap());
-    map.forget(&key("u-1")).await.unwrap();
-    map.forget(&key("u-3")).await.unwrap();
-    let again = with_key(purchase(3, "u-1", 2), "k");
-    assert_eq!(map.remember(std::slice::from_ref(&again)).await.unwrap(), [None]);
-    let all = map.recall(&[key("u-1"), key("u-2")]).await.unwrap();
-    assert_eq!(all, [Some(again), Some(others)]);
-}

@@ -24,7 +24,4 @@ pub trait IdempotencyMap: Send + Sync {
 
     /// The purchase remembered under each key.
     async fn recall(&self, keys: &[UserKey]) -> Result<Vec<Option<Purchase>>, IdempotencyError>;
-
-    /// Forgets a key whose purchase was refused after all.
-    async fn forget(&self, key: &UserKey) -> Result<(), IdempotencyError>;
 }

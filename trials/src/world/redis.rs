@@ -57,9 +57,4 @@ impl IdempotencyMap for TappedMap {
         let Self(tap) = self;
         tap.call(Call::Map("recall"), map_error, tap.world.map.recall(keys)).await
     }
-
-    async fn forget(&self, key: &UserKey) -> Result<(), IdempotencyError> {
-        let Self(tap) = self;
-        tap.call(Call::Map("forget"), map_error, tap.world.map.forget(key)).await
-    }
 }

@@ -64,11 +64,4 @@ impl IdempotencyMap for EmbeddedIdempotencyMap {
         let inner = self.lock();
         Ok(keys.iter().map(|key| inner.entries.get(key).cloned()).collect())
     }
-
-    async fn forget(&self, key: &UserKey) -> Result<(), IdempotencyError> {
-        let mut inner = self.lock();
-        inner.entries.remove(key);
-        inner.order.retain(|known| known != key);
-        Ok(())
-    }
 }

@@ -83,10 +83,4 @@ impl IdempotencyMap for RedisIdempotencyMap {
             .map_err(IdempotencyError)?;
         Ok(entries.into_iter().map(parse).collect())
     }
-
-    async fn forget(&self, (user_id, key): &UserKey) -> Result<(), IdempotencyError> {
-        let name = name(user_id, key);
-        let deleted = self.pool.call(async |mut redis| redis.del(&name).await).await;
-        deleted.map_err(IdempotencyError)
-    }
 }

@@ -2,7 +2,7 @@
 //! from memory; what remains is stamped with an ID, the price and the moment.
 //!
 //! user's limit here → product known → sale window → edge check → pass → mint → room in line → user's limit
-//! everywhere, and idempotency at the same time → publish → 202
+//! everywhere → idempotency → publish → 202
 
 mod quota;
 mod request;
@@ -14,7 +14,6 @@ use std::time::Duration;
 use metrics::{Counter, counter};
 use tracing::debug;
 
-use self::quota::Taking;
 pub use self::quota::{Quota, UserLimits};
 pub use self::request::{Admission, AdmitError, Admitted, Item, Request, Want};
 use super::group_commit::{Bounds, GroupCommit, LineError};
@@ -45,7 +44,6 @@ pub struct Admitter {
     clock: Arc<LedgerClock>,
     ledger: Arc<dyn Ledger>,
     queue: Arc<dyn PurchaseQueue>,
-    idempotency: Arc<dyn IdempotencyMap>,
     recall: Recall,
     remembering: GroupCommit<Purchase, Remembered>,
     publishing: GroupCommit<Purchase, Result<(), QueueError>>,
@@ -80,7 +78,7 @@ impl Admitter {
     /// An admitter that publishes in batches within `bounds`; a purchase not confirmed within
     /// `timeout` is not accepted.
     pub fn new(parts: Parts, bounds: Bounds, timeout: Duration) -> Self {
-        let (queue, map) = (Arc::clone(&parts.queue), Arc::clone(&parts.idempotency));
+        let (queue, map) = (Arc::clone(&parts.queue), parts.idempotency);
         let keys = Bounds { batch_max: KEYS_MAX, ..bounds };
         Self {
             recall: Recall::start(Arc::clone(&map), Arc::clone(&parts.ledger), keys),
@@ -91,7 +89,6 @@ impl Admitter {
             clock: parts.clock,
             ledger: parts.ledger,
             queue: parts.queue,
-            idempotency: parts.idempotency,
             limits: parts.limits,
             timeout,
             hold_seconds: parts.hold_seconds,
@@ -111,12 +108,20 @@ impl Admitter {
         let taking = self.limits.take_here(&request).map_err(AdmitError::Limited)?;
         let refused = match self.stamp(&request).await {
             Ok(purchase) => {
-                if purchase.keyed.is_some() || request.want == Want::Hold || !taking.is_nothing() {
+                let keyed = purchase.keyed.is_some();
+                if keyed || request.want == Want::Hold || !taking.is_nothing() {
                     room()?;
                 }
                 let taking = self.limits.take_hold_here(taking, &request);
                 let taking = taking.map_err(AdmitError::Limited)?;
-                return self.take_and_remember(taking, purchase).await;
+                let quota = self.limits.take_everywhere(taking, &request.user_id).await;
+                let quota = quota.map_err(AdmitError::Limited)?;
+                let admitted = if keyed {
+                    self.remember(purchase).await?
+                } else {
+                    Admitted::Purchase(purchase)
+                };
+                return Ok(Admission { admitted, quota });
             }
             Err(
                 refused @ (AdmitError::Refused(_)
@@ -135,33 +140,6 @@ impl Admitter {
             counter.increment(1);
         }
         Err(refused)
-    }
-
-    /// The two things that all instances share, asked for at the same time: one after the other they would be
-    /// two stages for everybody to wait in. Few are refused by the limit that this instance let through.
-    async fn take_and_remember(
-        &self,
-        taking: Taking,
-        purchase: Purchase,
-    ) -> Result<Admission, AdmitError> {
-        let (id, user_id) = (purchase.id, purchase.terms.user_id.clone());
-        let key = purchase.keyed.as_ref().map(|keyed| keyed.key.clone());
-        let taken = self.limits.take_everywhere(taking, &user_id);
-        let (taken, remembered) = tokio::join!(taken, self.remember(purchase));
-        let quota = match taken {
-            Ok(quota) => quota,
-            Err(quota) => {
-                // What was just remembered was never accepted.
-                let ours = matches!(&remembered, Ok(Admitted::Purchase(p)) if p.id == id);
-                if let Some(key) = key.filter(|_| ours)
-                    && let Err(error) = self.idempotency.forget(&(user_id, key)).await
-                {
-                    debug!(%error, "a refused purchase stays remembered");
-                }
-                return Err(AdmitError::Limited(quota));
-            }
-        };
-        Ok(Admission { admitted: remembered?, quota })
     }
 
     /// Whether a purchase could be published now.
@@ -294,9 +272,6 @@ impl Admitter {
     /// Remembers a keyed purchase, or gives the one remembered under its key. Without the map the
     /// ledger's unique index is the backstop.
     async fn remember(&self, purchase: Purchase) -> Result<Admitted, AdmitError> {
-        if purchase.keyed.is_none() {
-            return Ok(Admitted::Purchase(purchase));
-        }
         match self.remembering.submit(purchase.clone()).await? {
             Ok(None) => Ok(Admitted::Purchase(purchase)),
             Ok(Some(original)) => same_request(purchase.keyed.as_ref(), original.keyed.as_ref())
