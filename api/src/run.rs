@@ -22,7 +22,8 @@ use crate::server::serve;
 use crate::state::{App, Shared};
 use crate::tls::Identity;
 
-/// Nobody is let in to a sale while purchases wait for longer than this, in seconds.
+/// Nobody is let in to a sale while purchases wait in the queue for longer than this, in seconds, or nobody
+/// knows for how long; nor while synchronous ones are turned away.
 const BEHIND_S: f64 = 5.0;
 /// What is announced after the last answer gets this long; the outbox sweep finds the rest.
 const RELAY_PATIENCE: Duration = Duration::from_secs(2);
@@ -90,8 +91,8 @@ fn background(app: &Shared, config: &Config) -> JoinSet<()> {
     });
     let ushering = Arc::clone(app);
     tasks.spawn(async move {
-        let App { waiting_rooms, sampler, .. } = &*ushering;
-        waiting_rooms.usher(|| sampler.is_behind(BEHIND_S)).await;
+        let App { waiting_rooms, sampler, concluder, .. } = &*ushering;
+        waiting_rooms.usher(|| sampler.is_behind(BEHIND_S) || concluder.is_full()).await;
     });
     tasks
 }

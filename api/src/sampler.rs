@@ -47,12 +47,9 @@ impl Sampler {
         latest.unwrap_or_else(|| Err(late()))
     }
 
-    /// Whether what waits in the queue has waited for longer than this, as far as is known.
+    /// Whether what waits in the queue has waited for longer than this, or nobody knows.
     pub fn is_behind(&self, seconds: f64) -> bool {
-        self.0
-            .borrow()
-            .as_ref()
-            .is_some_and(|sample| sample.as_ref().is_ok_and(|sample| sample.oldest_age_s > seconds))
+        !matches!(&*self.0.borrow(), Some(Ok(sample)) if sample.oldest_age_s <= seconds)
     }
 
     /// Samples for as long as the program runs.
@@ -90,4 +87,22 @@ fn measure(sample: &Result<Sample, QueueError>) {
     gauge!("doorbuster_queue_consumers").set(status.consumers as f64);
     gauge!("doorbuster_dead_letters").set(status.dead_letters as f64);
     gauge!("doorbuster_queue_oldest_age_seconds").set(*oldest_age_s);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_of_which_nobody_knows_is_behind() {
+        let sampler = Sampler::default();
+        assert!(sampler.is_behind(5.0), "not looked at yet");
+        sampler.0.send_replace(Some(Err(late())));
+        assert!(sampler.is_behind(5.0), "away");
+        for (oldest_age_s, behind) in [(0.0, false), (5.0, false), (5.1, true)] {
+            let status = QueueStatus { depth: 9, consumers: 1, dead_letters: 0 };
+            sampler.0.send_replace(Some(Ok(Sample { status, oldest_age_s })));
+            assert_eq!(sampler.is_behind(5.0), behind, "{oldest_age_s}");
+        }
+    }
 }

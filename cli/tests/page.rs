@@ -161,6 +161,10 @@ async fn a_stampede_is_summed_up_as_the_api_counts_it() {
     browser.shown(state).await;
     browser.text("#watched-now", |text| text == "0 of 150 left").await;
     // The operator sees the same from the metrics.
+    for name in ["accepted", "refused", "settled", "depth"] {
+        let tile = format!("#tiles [data-tile={name}] dd");
+        browser.text(&tile, |shown| shown.starts_with(|first: char| first.is_ascii_digit())).await;
+    }
     browser.text("#outcomes [data-code=CONFIRMED] .n", |text| text == "150").await;
 }
 

@@ -42,6 +42,11 @@ async fn join(rooms: &dyn Rooms, names: &[&str]) -> Vec<Joined> {
     rooms.join(SALE, &users(names), NOW).await.unwrap().unwrap()
 }
 
+async fn hear(rooms: &dyn Rooms, (index, user): (u64, &str), now_ms: i64, until_ms: i64) {
+    let heard = [(index, UserId::parse(user).unwrap())];
+    rooms.hear(SALE, &heard, now_ms, until_ms).await.unwrap();
+}
+
 async fn look(rooms: &dyn Rooms, now_ms: i64) -> Line {
     rooms.look(SALE, now_ms).await.unwrap().unwrap()
 }
@@ -65,7 +70,7 @@ async fn without_a_line_nobody_can_join(#[values(Real, Embedded)] family: Family
     // What is told of a line that is not there makes none.
     rooms.reserve(SALE, 9).await.unwrap();
     rooms.shuffle(SALE, &Draw { count: 1, seed: [1; 16] }).await.unwrap();
-    rooms.hear(SALE, &[0], NOW, NOW + 1).await.unwrap();
+    hear(&*rooms, (0, "ann"), NOW, NOW + 1).await;
     assert_eq!(rooms.look(SALE, NOW).await.unwrap(), None);
 }
 
@@ -152,7 +157,7 @@ async fn who_is_silent_gets_served_or_leaves_is_not_inside(
     rooms.leave(SALE, &users(&["cid"])[0], 2).await.unwrap();
     assert_eq!(look(&*rooms, NOW).await.inside, 2);
     // Ann is heard of, Dot is not.
-    rooms.hear(SALE, &[0], NOW + 500, NOW + 5_000).await.unwrap();
+    hear(&*rooms, (0, "ann"), NOW + 500, NOW + 5_000).await;
     assert_eq!(look(&*rooms, NOW + 1_000).await.inside, 1);
     assert_eq!(look(&*rooms, NOW + 5_000).await.inside, 0);
 }
@@ -165,7 +170,7 @@ async fn who_has_left_does_not_come_back_by_the_same_place(
     let rooms = with_line(family, 9).await;
     join(&*rooms, &["ann"]).await;
     rooms.leave(SALE, &users(&["ann"])[0], 0).await.unwrap();
-    rooms.hear(SALE, &[0], NOW, NOW + 9).await.unwrap();
+    hear(&*rooms, (0, "ann"), NOW, NOW + 9).await;
     assert_eq!(rooms.heard(SALE, &[0]).await.unwrap(), [Some(0)]);
     assert_eq!(join(&*rooms, &["ann"]).await, [At(1)]);
     // An old ticket does not take the new place away.
@@ -192,4 +197,20 @@ async fn a_line_is_restored_as_it_is_to_go_on_and_only_where_there_is_none(
     assert_eq!(join(&*rooms, &["ann"]).await, [At(20)]);
     let other = SaleId(8);
     assert_eq!(rooms.look(other, NOW).await.unwrap(), None, "lines do not share");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_line_that_was_lost_learns_whose_places_are(#[values(Real, Embedded)] family: Family) {
+    let rooms = rooms(family).await;
+    let draw = Some(Draw { count: 0, seed: [7; 16] });
+    let line = Line { joined: 10, reserved: 20, draw, ..Line::default() };
+    rooms.restore(SALE, &line, &[], LATER).await.unwrap();
+    // Ann joins again before her place is heard of, Bob after.
+    assert_eq!(join(&*rooms, &["ann"]).await, [At(10)]);
+    for heard in [(3, "ann"), (4, "bob"), (10, "ann")] {
+        hear(&*rooms, heard, NOW, NOW + 1_000).await;
+    }
+    assert_eq!(join(&*rooms, &["ann", "bob"]).await, [At(3), At(4)]);
+    assert_eq!(rooms.heard(SALE, &[3, 4, 10]).await.unwrap(), [Some(NOW), Some(NOW), Some(0)]);
 }

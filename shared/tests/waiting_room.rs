@@ -3,6 +3,8 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -14,7 +16,7 @@ use shared::boards::Boards;
 use shared::domain::room::{RoomRules, Ticket};
 use shared::domain::testing::{sale, tester, tracking_key};
 use shared::domain::{
-    Counts, Currency, Money, ProductId, Reason, Sale, Sku, StockLevel, Timestamp, UserId,
+    Counts, Currency, Money, ProductId, Reason, Sale, SaleLeft, Sku, StockLevel, Timestamp, UserId,
 };
 use shared::pipeline::key::KeyRing;
 use shared::pipeline::waiting_room::{Place, RoomError, WaitingRooms};
@@ -54,6 +56,8 @@ struct World {
     boards: Arc<Boards>,
     sale: Sale,
     lose: Lose,
+    /// Purchases are behind.
+    held_back: Arc<AtomicBool>,
     ushers: [JoinHandle<()>; 2],
 }
 
@@ -64,6 +68,16 @@ impl Drop for World {
 }
 
 async fn world(family: Family, rules: RoomRules, opens_in_ms: i64, units: i64) -> World {
+    world_of(family, rules, opens_in_ms, units, |_| {}).await
+}
+
+async fn world_of(
+    family: Family,
+    rules: RoomRules,
+    opens_in_ms: i64,
+    units: i64,
+    change: impl FnOnce(&mut Sale),
+) -> World {
     let clock = Arc::new(SystemClock);
     let ledger = Arc::new(EmbeddedLedger::new(clock.clone()));
     let new = NewProduct {
@@ -78,11 +92,12 @@ async fn world(family: Family, rules: RoomRules, opens_in_ms: i64, units: i64) -
     };
     ledger.create_product(&new, &tester()).await.unwrap();
     let now_ms = clock.now().millis();
-    let sale = Sale {
+    let mut sale = Sale {
         waiting_room: Some(rules),
         per_user_limit: Some(1),
         ..sale(7, 1, now_ms + opens_in_ms, now_ms + 3_600_000)
     };
+    change(&mut sale);
     ledger.add_sale(sale.clone());
     let (rooms, lose): (Arc<dyn Rooms>, Lose) = match family {
         Real => {
@@ -108,10 +123,12 @@ async fn world(family: Family, rules: RoomRules, opens_in_ms: i64, units: i64) -
     };
     // Two instances: whoever is first calls.
     let instances = [start(), start()];
-    let ushers = instances
-        .clone()
-        .map(|instance| tokio::spawn(async move { instance.usher(|| false).await }));
-    World { instances, boards, sale, lose, ushers }
+    let held_back = Arc::new(AtomicBool::new(false));
+    let ushers = instances.clone().map(|instance| {
+        let held_back = Arc::clone(&held_back);
+        tokio::spawn(async move { instance.usher(|| held_back.load(SeqCst)).await })
+    });
+    World { instances, boards, sale, lose, held_back, ushers }
 }
 
 impl World {
@@ -129,6 +146,24 @@ impl World {
 
     async fn place(&self, ticket: &Ticket) -> Place {
         self.instances[0].place(ticket).await.unwrap()
+    }
+
+    /// Waits until the usher has looked at the line some more times since everybody joined.
+    async fn looked_at(&self, joined: u64) {
+        let line = async || self.instances[0].state(self.sale.id).await.unwrap().line;
+        let now_ms = line().await.now_ms;
+        eventually("the line is looked at", async || {
+            let line = line().await;
+            (line.joined >= joined && line.now_ms > now_ms + 600).then_some(())
+        })
+        .await;
+    }
+
+    fn stock(&self, version: i64, sold: i64, sale_left: Option<i64>) {
+        let sale = sale_left.map(|sale_left| SaleLeft { sale_id: self.sale.id, sale_left });
+        let counts = Counts { total: 1_000, reserved: 0, sold };
+        let level = StockLevel { product_id: ProductId(1), counts, version, sale };
+        self.boards.stock.apply(&[level], Duration::ZERO);
     }
 
     /// How far numbers were called.
@@ -299,4 +334,68 @@ async fn who_left_is_passed_over_and_may_join_again_at_the_end() {
     let user = tickets[1].user_id.clone();
     let again = world.instances[0].join(&world.sale, &user).await.unwrap();
     assert_eq!(again.index, 3);
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_while_purchases_are_behind() {
+    let world = world(Embedded, RULES, -1_000, 100).await;
+    world.held_back.store(true, SeqCst);
+    // The usher may just have looked.
+    world.looked_at(0).await;
+    world.crowd(0..3).await;
+    world.looked_at(3).await;
+    assert_eq!(world.admitted().await, 0);
+    world.held_back.store(false, SeqCst);
+    eventually("they are let in", async || (world.admitted().await == 3).then_some(())).await;
+}
+
+#[tokio::test]
+async fn of_a_part_of_the_stock_no_more_than_the_part_is_counted_on() {
+    let change = |sale: &mut Sale| sale.quantity = Some(5);
+    let world = world_of(Embedded, RULES, -1_000, 1_000, change).await;
+    // As at the opening: the board knows the product, and not yet what the sale has left.
+    world.stock(50, 0, None);
+    world.crowd(0..9).await;
+    world.looked_at(9).await;
+    assert_eq!(world.admitted().await, 0);
+    world.stock(51, 0, Some(5));
+    eventually("five are let in", async || (world.admitted().await == 5).then_some(())).await;
+    world.looked_at(9).await;
+    assert_eq!(world.admitted().await, 5);
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_may_take_as_many_as_the_limit_says() {
+    let change = |sale: &mut Sale| sale.per_user_limit = Some(2);
+    let world = world_of(Embedded, RULES, -1_000, 5, change).await;
+    world.crowd(0..9).await;
+    eventually("three are let in", async || (world.admitted().await == 3).then_some(())).await;
+    world.looked_at(9).await;
+    assert_eq!(world.admitted().await, 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_joins_again_after_the_line_was_lost_has_one_place(
+    #[values(Real, Embedded)] family: Family,
+) {
+    let rules = RoomRules { admit_per_second: 1, max_inside: 1, ..RULES };
+    let world = world(family, rules, -1_000, 100).await;
+    let tickets = world.crowd(0..9).await;
+    let ours = &tickets[5];
+    eventually("the first is let in", async || (world.admitted().await >= 1).then_some(())).await;
+    world.lose.lose().await;
+    let again = eventually("they can join again", async || {
+        world.instances[1].join(&world.sale, &ours.user_id).await.ok()
+    })
+    .await;
+    assert!(again.index > ours.index, "by name alone nobody knows the place");
+    world.instances[0].hear(ours);
+    let place = eventually("the ticket is heard of", async || {
+        let found = world.instances[0].find(world.sale.id, &ours.user_id).await.ok().flatten();
+        found.filter(|found| found.index == ours.index)
+    });
+    place.await;
+    let once_more = world.instances[1].join(&world.sale, &ours.user_id).await.unwrap();
+    assert_eq!(once_more.index, ours.index);
 }

@@ -18,7 +18,8 @@
 //! | `socket`, `allowance` | the WebSocket: reads, within bounds, tells, pings, closes |
 //! | `origin` | which pages may open one |
 //!
-//! Clients cost memory and a share of the pace, never a read of the ledger: everything comes from the boards.
+//! Clients cost memory and a share of the pace: everything comes from the boards. The ledger is read, for all who wait
+//! at once, only where a board has nothing: for a purchase whose outcome is not on it, for stock that is stale.
 
 mod allowance;
 mod hub;

@@ -7,14 +7,14 @@ use axum::extract::ws::Utf8Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use shared::domain::SaleId;
 use shared::domain::room::Ticket;
-use shared::pipeline::waiting_room::{Place, RoomState, WaitingRooms};
+use shared::pipeline::waiting_room::{Place, RoomState, Stage, WaitingRooms};
 use shared::ports::Clock;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::protocol::{self, Reference};
 use super::{Watching, sse};
-use crate::routes::waiting_room::view_in;
+use crate::routes::waiting_room::{has_room, view_in};
 use crate::state::Shared;
 use crate::views::PlaceView;
 
@@ -125,6 +125,9 @@ impl Follower {
     /// What their owner would see; `None` while it cannot be known.
     async fn look(&mut self, state: &RoomState) -> Option<PlaceView> {
         self.again = None;
+        if state.stage == Stage::Lifted && has_room(&self.app, &self.ticket) {
+            return None; // It was put back, and the line is shown in a moment.
+        }
         let place = match self.app.waiting_rooms.place_in(state, &self.ticket).await {
             Ok(place) => place,
             Err(error) => {

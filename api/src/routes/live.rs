@@ -96,8 +96,9 @@ pub async fn stock(
 /// Opens a WebSocket
 ///
 /// JSON texts, version 1: `{"v":1,"event":"inventory:watch","data":{"productId":1},"id":"a"}`. Clients send
-/// `inventory:watch`, `inventory:unwatch`, `purchase:watch`, `purchase:unwatch` and are told `inventory:update`,
-/// `order:update`, `sale:status-change`, `error`. `docs/events.md` and `docs/asyncapi.json` have it all.
+/// `inventory:watch`, `inventory:unwatch`, `purchase:watch`, `purchase:unwatch`, `queue:join`, `queue:leave` and are
+/// told `inventory:update`, `order:update`, `sale:status-change`, `queue:position-update`, `error`. `docs/events.md` and
+/// `docs/asyncapi.json` have it all.
 #[utoipa::path(
     get,
     path = "/ws",

@@ -75,7 +75,7 @@ pub async fn join(State(app): State<Shared>, form: JoinForm) -> Result<Response,
     )
 )]
 pub async fn position(State(app): State<Shared>, place: PlaceOf) -> Result<Response, Problem> {
-    let ticket = ticket_of(&app, place).await?;
+    let ticket = waiting(&app, place).await?;
     answer(&app, &ticket).await
 }
 
@@ -106,7 +106,7 @@ pub async fn position_in_sale(
     State(app): State<Shared>,
     place: PlaceOf,
 ) -> Result<Response, Problem> {
-    let ticket = ticket_of(&app, place).await?;
+    let ticket = waiting(&app, place).await?;
     answer(&app, &ticket).await
 }
 
@@ -176,10 +176,10 @@ pub async fn events(
     place: PlaceOf,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let ticket = ticket_of(&app, place).await?;
     if sse::last_event_id(&headers) == Some(queue::OVER) {
         return Ok(sse::nothing_more());
     }
+    let ticket = waiting(&app, place).await?;
     let seat = app.live.seat(Kind::Queue)?;
     let follower = queue::Follower::new(&app, ticket)?;
     Ok(sse::stream(&app.live, seat, follower.events()))
@@ -196,7 +196,14 @@ pub fn open(app: &App, access: &Access, text: &str) -> Result<Ticket, Problem> {
 /// The sale whose line is named: it must have one.
 pub async fn sale_of(app: &App, line: &LineOf) -> Result<Sale, Problem> {
     let sale = match line {
-        LineOf::Sale(id) => app.sales.one(*id).await?.found,
+        // What it has left does not matter here, and the board knows the rest.
+        LineOf::Sale(id) => {
+            let catalogue = app.boards.catalogue.current();
+            match catalogue.and_then(|known| known.sale(*id).cloned()) {
+                Some(sale) => sale,
+                None => app.sales.one(*id).await?.found,
+            }
+        }
         LineOf::Product(named) => next_of(app, named).await?,
     };
     if sale.waiting_room.is_some() { Ok(sale) } else { Err(Problem::plain(kind::NO_WAITING_ROOM)) }
@@ -218,21 +225,27 @@ async fn next_of(app: &App, named: &ProductRef) -> Result<Sale, Problem> {
 /// The ticket that is meant, of somebody who is in line.
 pub async fn ticket_of(app: &App, place: PlaceOf) -> Result<Ticket, Problem> {
     match place {
-        PlaceOf::Ticket(ticket) => {
-            // Of a sale that memory does not know, the line says what became of it.
-            let catalogue = app.boards.catalogue.current();
-            let sale = catalogue.as_ref().and_then(|known| known.sale(ticket.sale_id));
-            if sale.is_some_and(|sale| sale.waiting_room.is_none()) {
-                return Err(Problem::plain(kind::NO_WAITING_ROOM));
-            }
-            Ok(ticket)
-        }
+        PlaceOf::Ticket(ticket) => Ok(ticket),
         PlaceOf::User(sale, user) => {
             sale_of(app, &LineOf::Sale(sale)).await?;
             let found = app.waiting_rooms.find(sale, &user).await?;
             found.ok_or_else(|| Problem::plain(kind::NOT_IN_QUEUE))
         }
     }
+}
+
+/// The ticket that is meant, of a sale that has a line.
+async fn waiting(app: &App, place: PlaceOf) -> Result<Ticket, Problem> {
+    let ticket = ticket_of(app, place).await?;
+    if has_room(app, &ticket) { Ok(ticket) } else { Err(Problem::plain(kind::NO_WAITING_ROOM)) }
+}
+
+/// Whether the sale of a ticket has a waiting room. Of one that memory does not know, the line says what became
+/// of it.
+pub fn has_room(app: &App, ticket: &Ticket) -> bool {
+    let catalogue = app.boards.catalogue.current();
+    let sale = catalogue.as_ref().and_then(|known| known.sale(ticket.sale_id));
+    sale.is_none_or(|sale| sale.waiting_room.is_some())
 }
 
 /// Where the owner of a ticket stands, as they are shown it. That they ask says that they are there.

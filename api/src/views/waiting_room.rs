@@ -23,7 +23,7 @@ pub struct PlaceView {
     pub user_id: UserId,
     /// `PRE_QUEUE`: the line has no order before the sale opens. `WAITING`. `ADMITTED`: buy, with the pass.
     /// `MISSED`: called and not there, or the pass has run out; join again. `SOLD_OUT`: what is given back
-    /// goes on being sold. `ENDED`, `CANCELLED`: the sale. `LIFTED`: there is no line any more, everybody may buy.
+    /// goes on being sold. `ENDED`, `CANCELLED`: the sale. `LIFTED`: there is no line any more.
     #[schema(schema_with = super::schema::queue_status)]
     pub status: &'static str,
     /// 1 is next; null where nobody waits.

@@ -25,7 +25,11 @@ async fn started(units: i64, room: Value) -> TestApp {
 }
 
 async fn join(app: &TestApp, user: &str) -> Value {
-    let wish = json!({"flashSaleId": 1, "userId": user});
+    join_sale(app, 1, user).await
+}
+
+async fn join_sale(app: &TestApp, sale: i64, user: &str) -> Value {
+    let wish = json!({"flashSaleId": sale, "userId": user});
     eventually("the line can be joined", async || {
         let answer = app.post("/api/v1/queue/join", &wish).await;
         (answer.status != 503).then_some(answer)
@@ -120,6 +124,27 @@ async fn a_ticket_of_another_sale_opens_nothing() {
     app.operate("POST", "/api/v1/flash-sales/1/cancel", &Value::Null).await.ok(200);
     with_room(&app, json!({})).await;
     buy_with(&app, SYNC, "ann", &ann).await.problem(403, "PASS_REQUIRED");
+    let bob = join_sale(&app, 2, "bob").await;
+    for (sale, status) in [(2, 200), (1, 404)] {
+        let path = format!("/api/v1/flash-sales/{sale}/queue-position");
+        let ticket = [("x-queue-ticket", bob["ticket"].as_str().unwrap())];
+        assert_eq!(app.get_with(&path, &ticket).await.status, status, "sale {sale}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_silent_loses_the_place_inside_and_who_is_connected_does_not() {
+    let app = started(9, json!({"maxInside": 1, "patienceSeconds": 5})).await;
+    let ann = join(&app, "ann").await;
+    until(&app, &ann, "ADMITTED").await;
+    let bob = join(&app, "bob").await;
+    let path = format!("/api/v1/queue/events?ticket={}", bob["ticket"].as_str().unwrap());
+    let mut watching = app.events(&path, &[]).await;
+    // Ann says nothing more, and Bob nothing at all: he is there by being connected.
+    while watching.next().await.unwrap().data["status"] != "ADMITTED" {}
+    let cid = join(&app, "cid").await;
+    let stays = until(&app, &cid, "WAITING").await;
+    assert_eq!(stays["position"], 1, "Bob is inside");
 }
 
 #[tokio::test]

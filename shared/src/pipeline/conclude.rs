@@ -46,6 +46,11 @@ impl Concluder {
         self.line.room().map(drop)
     }
 
+    /// Whether settling takes so long that nobody could join the line now.
+    pub fn is_full(&self) -> bool {
+        self.line.is_full()
+    }
+
     /// Settles one purchase.
     pub async fn conclude(&self, purchase: Purchase) -> Result<Settled, ConcludeError> {
         let in_time = tokio::time::timeout(self.timeout, self.line.submit(purchase)).await;

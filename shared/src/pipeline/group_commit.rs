@@ -144,12 +144,21 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
             self.pace.head(now);
             return Ok(now);
         }
-        let rounds = waiting / self.bounds.batch_max;
-        let full = waiting >= self.bounds.line_max.get();
-        if full || self.pace.wait(now, rounds) > self.bounds.wait_max {
+        if self.is_full_for(waiting, now) {
             return Err(turned_away());
         }
         Ok(now)
+    }
+
+    /// Whether nobody could join the line now.
+    pub fn is_full(&self) -> bool {
+        self.is_full_for(self.waiting(), Instant::now())
+    }
+
+    fn is_full_for(&self, waiting: usize, now: Instant) -> bool {
+        let rounds = waiting / self.bounds.batch_max;
+        let full = waiting >= self.bounds.line_max.get();
+        waiting > 0 && (full || self.pace.wait(now, rounds) > self.bounds.wait_max)
     }
 
     /// Items waiting for a round.

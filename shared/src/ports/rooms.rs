@@ -95,11 +95,13 @@ pub trait Rooms: Send + Sync {
     /// When each was last heard of.
     async fn heard(&self, sale: SaleId, indexes: &[u64]) -> Result<Vec<Option<i64>>, RoomsError>;
 
-    /// These are there; who of them is inside is believed to be until `believed_until_ms`.
+    /// These places' owners are there; who of them is inside is believed to be until `believed_until_ms`. A line
+    /// that was lost learns again whose they are. Where somebody joined again meanwhile the earlier place is
+    /// theirs, and the other one counts as left.
     async fn hear(
         &self,
         sale: SaleId,
-        indexes: &[u64],
+        heard: &[(u64, UserId)],
         now_ms: i64,
         believed_until_ms: i64,
     ) -> Result<(), RoomsError>;

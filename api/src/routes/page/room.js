@@ -105,7 +105,7 @@ function placeOf(line) {
     case "SOLD_OUT": return "everything is taken. What is given back goes to the line.";
     case "ENDED": return "the sale is over.";
     case "CANCELLED": return "the sale was called off.";
-    case "LIFTED": return "there is no line any more. Buy!";
+    case "LIFTED": return "there is no line any more.";
     default: return line.status;
   }
 }
@@ -118,7 +118,7 @@ const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 /** Shows the room on the product's card. True: the buyer has to wait, and cannot buy yet. */
 export function drawRoom(product, part, standing) {
   const { sale } = product;
-  const room = sale?.waitingRoom;
+  const room = roomOf(product)?.status === "LIFTED" ? null : sale?.waitingRoom;
   const opens = room && Date.parse(sale.startsAt) - room.preQueueSeconds * 1_000;
   const line = roomOf(product);
   const early = phase(product) === "upcoming" && now() >= opens;

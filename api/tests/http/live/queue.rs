@@ -1,5 +1,6 @@
 //! Places in line, by SSE and by WebSocket.
 
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use shared::adapters::family;
 use shared::config::AuthMode;
@@ -89,6 +90,22 @@ async fn the_end_of_the_sale_ends_the_stream_for_good() {
 }
 
 #[tokio::test]
+async fn sold_out_and_the_end_are_told_at_once() {
+    let app = TestApp::start(1).await;
+    one_by_one_in(&app).await;
+    let (ann, bob) = (join(&app, "ann").await, join(&app, "bob").await);
+    let admitted = until(&mut events(&app, &ann).await, "ADMITTED").await;
+    let mut watching = events(&app, &bob).await;
+    until(&mut watching, "WAITING").await;
+    let pass = [("x-queue-pass", admitted["pass"].as_str().unwrap())];
+    app.post_with("/api/v1/sync/purchase", &pass, &buy_body("ann", 1)).await.ok(200);
+    until(&mut watching, "SOLD_OUT").await;
+    let soon = Utc::now() + TimeDelta::seconds(1);
+    change(&app, 1, json!({"endsAt": soon.to_rfc3339()})).await.ok(200);
+    until(&mut watching, "ENDED").await;
+}
+
+#[tokio::test]
 async fn without_redis_those_who_wait_are_told_the_end_all_the_same() {
     let switches = Switches::default();
     let app = TestApp::over(switches.before(family::embedded()), 9, |_| {}).await;
@@ -97,9 +114,12 @@ async fn without_redis_those_who_wait_are_told_the_end_all_the_same() {
     until(&mut events(&app, &ann).await, "ADMITTED").await;
     let mut watching = events(&app, &bob).await;
     until(&mut watching, "WAITING").await;
+    let mut inside = events(&app, &ann).await;
+    until(&mut inside, "ADMITTED").await;
     turn(&switches.redis_away);
     cancel(&app, 1).await.ok(200);
     until(&mut watching, "CANCELLED").await;
+    until(&mut inside, "CANCELLED").await;
 }
 
 #[tokio::test]
@@ -116,6 +136,9 @@ async fn those_who_wait_are_told_when_there_is_no_line_any_more() {
         let path = format!("/api/v1/queue/{path}?ticket={bob}");
         app.get(&path).await.problem(404, "NO_WAITING_ROOM");
     }
+    let path = format!("/api/v1/queue/events?ticket={bob}");
+    assert_eq!(app.get_with(&path, &[("last-event-id", "over")]).await.status, 204);
+    leave(&app, &bob).await;
     app.post("/api/v1/sync/purchase", &buy_body("bob", 1)).await.ok(200);
 }
 

@@ -72,11 +72,11 @@ impl Rooms for Switched<dyn Rooms> {
     async fn hear(
         &self,
         sale: SaleId,
-        indexes: &[u64],
+        heard: &[(u64, UserId)],
         now_ms: i64,
         believed_until_ms: i64,
     ) -> Result<(), RoomsError> {
-        self.there()?.hear(sale, indexes, now_ms, believed_until_ms).await
+        self.there()?.hear(sale, heard, now_ms, believed_until_ms).await
     }
 
     async fn leave(&self, sale: SaleId, user: &UserId, index: u64) -> Result<(), RoomsError> {

@@ -145,15 +145,14 @@ impl Rooms for EmbeddedRooms {
     async fn hear(
         &self,
         sale: SaleId,
-        indexes: &[u64],
+        heard: &[(u64, UserId)],
         now_ms: i64,
         believed_until_ms: i64,
     ) -> Result<(), RoomsError> {
         self.of(sale, |room| {
-            for index in indexes {
+            for (index, user) in heard {
                 if room.heard.get(index) != Some(&0) {
-                    room.heard.insert(*index, now_ms);
-                    room.inside.entry(*index).and_modify(|until| *until = believed_until_ms);
+                    room.hear(*index, user, now_ms, believed_until_ms);
                 }
             }
         });
@@ -165,8 +164,7 @@ impl Rooms for EmbeddedRooms {
             if room.places.get(user) == Some(&index) {
                 room.places.remove(user);
             }
-            room.heard.insert(index, 0);
-            room.inside.remove(&index);
+            room.left(index);
         });
         Ok(())
     }
@@ -182,6 +180,22 @@ impl Rooms for EmbeddedRooms {
 }
 
 impl Room {
+    fn left(&mut self, index: u64) {
+        self.heard.insert(index, 0);
+        self.inside.remove(&index);
+    }
+
+    fn hear(&mut self, index: u64, user: &UserId, now_ms: i64, believed_until_ms: i64) {
+        match self.places.get(user).copied() {
+            Some(place) if place < index => return self.left(index),
+            Some(place) if place > index => self.left(place),
+            _ => {}
+        }
+        self.places.insert(user.clone(), index);
+        self.heard.insert(index, now_ms);
+        self.inside.entry(index).and_modify(|until| *until = believed_until_ms);
+    }
+
     fn join(&mut self, user: &UserId, now_ms: i64) -> Joined {
         let index = match self.places.get(user) {
             Some(index) => *index,

@@ -212,13 +212,14 @@ impl Rooms for RedisRooms {
     async fn hear(
         &self,
         sale: SaleId,
-        indexes: &[u64],
+        heard: &[(u64, UserId)],
         now_ms: i64,
         believed_until_ms: i64,
     ) -> Result<(), RoomsError> {
         let mut args = texts([now_ms, believed_until_ms]);
-        args.extend(texts(indexes));
-        self.run::<i64>(&HEAR, sale, &["state", "heard", "inside"], &args).await.map(drop)
+        args.extend(heard.iter().flat_map(|(index, user)| [index.to_string(), user.to_string()]));
+        let keys = ["state", "heard", "inside", "places"];
+        self.run::<i64>(&HEAR, sale, &keys, &args).await.map(drop)
     }
 
     async fn leave(&self, sale: SaleId, user: &UserId, index: u64) -> Result<(), RoomsError> {

@@ -125,12 +125,12 @@ impl Line {
         (self.admitted..end).map(|number| shuffle.back(number)).collect()
     }
 
-    /// How many may be let in now, where `servable` units can be had.
+    /// How many may be let in now, where `servable` shoppers can get something.
     pub fn allowance(&self, rules: &RoomRules, servable: u64) -> u64 {
         let saved_ms = (self.now_ms - self.used_until_ms).clamp(0, SAVED_MAX_MS).unsigned_abs();
         let by_rate = saved_ms * u64::from(rules.admit_per_second) / 1_000;
         let by_room = u64::from(rules.max_inside).saturating_sub(self.inside);
-        // Everybody inside may take one.
+        // Everybody inside may take theirs.
         let by_stock = servable.saturating_sub(self.inside);
         by_rate.min(by_room).min(by_stock)
     }

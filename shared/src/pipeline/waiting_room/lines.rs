@@ -1,7 +1,7 @@
 //! The lines of all sales: kept by Redis, made anew from the ledger's book where they are lost, and shown to
 //! those of this instance who wait.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -30,7 +30,7 @@ pub(super) type LetInAt = Result<Option<i64>, RoomsError>;
 /// The state of a line, and who has been heard of since it was last told.
 pub(super) struct Hall {
     pub(super) state: watch::Sender<Option<RoomState>>,
-    pub(super) heard: Mutex<HashSet<u64>>,
+    pub(super) heard: Mutex<HashMap<u64, UserId>>,
     /// How far numbers were called lately, and when.
     pub(super) history: Mutex<VecDeque<(i64, u64)>>,
 }
@@ -124,17 +124,19 @@ impl Lines {
                 let users: Vec<_> = places.iter().map(|at| asked[*at].1.clone()).collect();
                 match self.join_one(sale, &users).await {
                     Ok(joined) => {
-                        for (at, joined) in places.iter().zip(joined) {
+                        for (at, joined) in places.iter().zip(&joined) {
                             if let Joined::At(index) = joined {
-                                answers[*at] = Some(Ok(index));
+                                answers[*at] = Some(Ok(*index));
                             }
                         }
-                    }
-                    Err(error) => {
-                        for at in places {
-                            answers[at].get_or_insert_with(|| Err(error.clone()));
+                        let short = joined.iter().filter(|one| **one == Joined::Short).count();
+                        if short > 0
+                            && let Err(error) = self.reserve(sale, short as u64).await
+                        {
+                            fail(&mut answers, &places, &error);
                         }
                     }
+                    Err(error) => fail(&mut answers, &places, &error),
                 }
             }
         }
@@ -142,7 +144,7 @@ impl Lines {
         answers.into_iter().map(|answer| answer.unwrap_or_else(full)).collect()
     }
 
-    /// Joins users to one line. Where indexes were short, so many more are reserved for the next time.
+    /// Joins users to one line, which is made anew where it was lost.
     async fn join_one(&self, id: SaleId, users: &[UserId]) -> Result<Vec<Joined>, RoomError> {
         let now_ms = self.clock.now().millis();
         let mut joined = self.rooms.join(id, users, now_ms).await?;
@@ -151,12 +153,7 @@ impl Lines {
             self.restore(&sale, &rules).await?;
             joined = self.rooms.join(id, users, now_ms).await?;
         }
-        let joined = joined.ok_or_else(|| RoomError::Unavailable("the line was lost".into()))?;
-        let short = joined.iter().filter(|joined| **joined == Joined::Short).count();
-        if short > 0 {
-            self.reserve(id, short as u64).await?;
-        }
-        Ok(joined)
+        joined.ok_or_else(|| RoomError::Unavailable("the line was lost".into()))
     }
 
     /// The sale and its rules, as far as the catalogue has them.
@@ -189,6 +186,13 @@ impl Lines {
         }
         let missing = || Err(RoomsError("no answer".into()));
         asked.iter().map(|asked| known.get(asked).cloned().unwrap_or_else(missing)).collect()
+    }
+}
+
+/// Those who have no answer yet get this one.
+fn fail(answers: &mut [Option<Index>], places: &[usize], error: &RoomError) {
+    for at in places {
+        answers[*at].get_or_insert_with(|| Err(error.clone()));
     }
 }
 

@@ -75,7 +75,7 @@ pub enum Stage {
     Ended,
     /// The sale was called off.
     Cancelled,
-    /// The sale has no waiting room any more: everybody may buy.
+    /// The sale has no waiting room any more: nobody needs to wait.
     Lifted,
 }
 
@@ -189,6 +189,8 @@ impl WaitingRooms {
             Standing::Waiting { ahead } => {
                 Ok(Place::Waiting { ahead, estimate: estimate(ahead, state.rate_per_s) })
             }
+            // Whoever was called has nothing to come for.
+            Standing::Called if state.stage.is_over() => Ok(Place::Missed),
             Standing::Called => {
                 let let_in = self.entering.submit((ticket.sale_id, ticket.index)).await??;
                 let Some(at_ms) = let_in else { return Ok(Place::Missed) };
@@ -204,7 +206,10 @@ impl WaitingRooms {
     /// Notes that the owner of a ticket is there.
     pub fn hear(&self, ticket: &Ticket) {
         if let Some(hall) = self.lines.halls().get(&ticket.sale_id) {
-            hall.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.index);
+            hall.heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(ticket.index, ticket.user_id.clone());
         }
     }
 
@@ -222,7 +227,9 @@ impl WaitingRooms {
     /// The state of a line.
     pub async fn state(&self, sale: SaleId) -> Result<RoomState, RoomError> {
         let mut states = self.watch(sale);
-        let known = tokio::time::timeout(PATIENCE, states.wait_for(Option::is_some)).await;
+        // One that is put back is shown as lifted for a moment.
+        let known = states.wait_for(|state| state.is_some_and(|s| s.stage != Stage::Lifted));
+        let known = tokio::time::timeout(PATIENCE, known).await;
         let state = known.ok().and_then(Result::ok).and_then(|state| *state);
         state.ok_or_else(|| RoomError::Unavailable("the line is not known yet".into()))
     }
@@ -249,6 +256,11 @@ impl WaitingRooms {
 }
 
 impl Stage {
+    /// Whether nobody waits any more.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Cancelled | Self::Lifted)
+    }
+
     /// The stage of a sale in this phase, of which something can be had or not.
     fn of(phase: Phase, sold_out: bool) -> Self {
         match phase {

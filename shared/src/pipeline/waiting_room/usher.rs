@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use super::lines::{BLOCK, Hall, Lines};
+use super::lines::{BLOCK, Lines};
 use super::{RoomError, RoomState, Stage};
 use crate::domain::room::{Draw, Line, RoomRules};
 use crate::domain::{Sale, SaleId, UserId};
@@ -50,7 +50,6 @@ pub(super) async fn run(lines: &Lines, pressure: impl Fn() -> bool) {
         let served = served(sold);
         let held_back = pressure();
         let ticked = join_all(sales.iter().map(|(sale, rules)| async {
-            let stage = stage(lines, sale);
             let ticked = async {
                 let of_sale = served.iter().filter(|(id, _)| *id == sale.id);
                 let users: Vec<_> = of_sale.map(|(_, user)| user.clone()).collect();
@@ -60,10 +59,11 @@ pub(super) async fn run(lines: &Lines, pressure: impl Fn() -> bool) {
                 if n.is_multiple_of(HEAR_EVERY) {
                     hear(lines, sale.id, rules).await?;
                 }
-                tick(lines, sale, rules, (stage, held_back)).await
+                tick(lines, sale, rules, held_back).await
             };
             // What there is to wait for is known also while the line is not.
-            ticked.await.inspect_err(|_| show_stage(&lines.hall(sale.id), stage))
+            let stage = || stage(lines, sale);
+            ticked.await.inspect_err(|_| show_stage(lines, sale.id, stage(), rules))
         }))
         .await;
         match ticked.into_iter().find_map(Result::err) {
@@ -107,7 +107,7 @@ fn served(sold: &mut broadcast::Receiver<(SaleId, UserId)>) -> Vec<(SaleId, User
 async fn hear(lines: &Lines, sale: SaleId, rules: &RoomRules) -> Result<(), RoomError> {
     let hall = lines.hall(sale);
     let heard = std::mem::take(&mut *hall.heard.lock().unwrap_or_else(PoisonError::into_inner));
-    let heard: Vec<u64> = heard.into_iter().collect();
+    let heard: Vec<_> = heard.into_iter().collect();
     let now_ms = lines.clock.now().millis();
     let believed_until_ms = now_ms + i64::from(rules.patience_seconds) * 1_000;
     for chunk in heard.chunks(CHUNK) {
@@ -128,28 +128,38 @@ fn stage(lines: &Lines, sale: &Sale) -> Stage {
     Stage::of(sale.phase(lines.clock.now()), sold_out)
 }
 
-/// Units that can still be had in a sale, as far as the board knows.
+/// Units that can still be had in a sale. Not known before the board has heard how many of its own a sale has
+/// left, which it does soon after the opening.
 fn servable(lines: &Lines, sale: &Sale) -> Option<i64> {
     let level = lines.boards.stock.newest(sale.product_id)?;
     let left = level.sale.filter(|left| left.sale_id == sale.id).map(|left| left.sale_left);
+    if left.is_none() && sale.quantity.is_some() {
+        return None;
+    }
     Some(level.counts.available().min(left.unwrap_or(i64::MAX)))
+}
+
+/// How many shoppers that serves, if each takes as many as one may; the last one gets what is left.
+fn shoppers(units: i64, sale: &Sale) -> u64 {
+    units.max(0).unsigned_abs().div_ceil(sale.per_user_limit.unwrap_or(1).max(1).into())
 }
 
 async fn tick(
     lines: &Lines,
     sale: &Sale,
     rules: &RoomRules,
-    (stage, held_back): (Stage, bool),
+    held_back: bool,
 ) -> Result<(), RoomError> {
     let mut line = lines.look(sale, rules).await?;
     if line.reserved.saturating_sub(line.joined) < BLOCK / 2 {
         lines.reserve(sale.id, 0).await?;
     }
+    let stage = stage(lines, sale);
     if matches!(stage, Stage::Open | Stage::SoldOut) && line.draw.is_none() {
         line.draw = shuffle(lines, sale.id).await?;
     }
     if stage == Stage::Open && !held_back {
-        let servable = servable(lines, sale).unwrap_or_default().max(0).unsigned_abs();
+        let servable = shoppers(servable(lines, sale).unwrap_or_default(), sale);
         call(lines, sale.id, rules, &mut line, servable).await?;
     }
     publish(lines, sale.id, RoomState { line, stage, rate_per_s: 0.0, rules: *rules });
@@ -218,19 +228,30 @@ async fn call(
     Ok(())
 }
 
-/// Those who wait in a line that is no longer there are told that it is not needed.
+/// Those who wait in a line that is no longer there are told that nobody needs to wait, or that the sale is over.
 fn lift(lines: &Lines) {
     let Some(catalogue) = lines.boards.catalogue.current() else { return };
-    let lifted = |sale: &Sale| sale.waiting_room.is_none();
-    for hall in lines.halls().iter().filter(|(id, _)| catalogue.sale(**id).is_some_and(lifted)) {
-        show_stage(hall.1, Stage::Lifted);
+    let waited_for: Vec<SaleId> = lines.halls().keys().copied().collect();
+    let sales = waited_for.into_iter().filter_map(|id| catalogue.sale(id));
+    for sale in sales.filter(|sale| sale.waiting_room.is_none()) {
+        let stage = match Stage::of(sale.phase(lines.clock.now()), false) {
+            over @ (Stage::Ended | Stage::Cancelled) => over,
+            _ => Stage::Lifted,
+        };
+        show_stage(lines, sale.id, stage, &RoomRules::default());
     }
 }
 
-/// Shows what there is to wait for, where a line was shown before.
-fn show_stage(hall: &Hall, stage: Stage) {
-    hall.state.send_if_modified(|shown| {
-        shown.as_mut().is_some_and(|shown| std::mem::replace(&mut shown.stage, stage) != stage)
+/// Shows what there is to wait for. Where the line was never seen that it is over says everything.
+fn show_stage(lines: &Lines, sale: SaleId, stage: Stage, rules: &RoomRules) {
+    lines.hall(sale).state.send_if_modified(|shown| match shown {
+        Some(shown) => std::mem::replace(&mut shown.stage, stage) != stage,
+        None if stage.is_over() => {
+            let line = Line { now_ms: lines.clock.now().millis(), ..Line::default() };
+            *shown = Some(RoomState { line, stage, rate_per_s: 0.0, rules: *rules });
+            true
+        }
+        None => false,
     });
 }
 
