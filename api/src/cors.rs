@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,8 +16,8 @@ use shared::config::Origins;
 use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
-use crate::edge::Edge;
-use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::edge::{About, Edge};
+use crate::request_id::X_REQUEST_ID;
 
 /// A browser asks again whether it may after this time.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -77,16 +78,21 @@ impl Front {
     /// Answers one request of `peer`.
     pub async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
         let Some(cors) = &self.cors else { return self.edge.answer(request, peer).await };
+        let about = About::of(&request);
         request.extensions_mut().insert(Peer(peer));
-        let id = RequestId::of(request.headers());
-        match cors.clone().oneshot(request).await {
-            Ok(mut response) => {
-                // An answer that did not come from the edge.
-                response.headers_mut().entry(X_REQUEST_ID).or_insert(id.into());
-                response
+        let answered = async {
+            match cors.clone().oneshot(request).await {
+                Ok(mut response) => {
+                    // An answer that did not come from the edge.
+                    let id = || about.id.clone().into();
+                    response.headers_mut().entry(X_REQUEST_ID).or_insert_with(id);
+                    response
+                }
+                Err(never) => match never {},
             }
-            Err(never) => match never {},
-        }
+        };
+        let answered = AssertUnwindSafe(answered).catch_unwind().await;
+        answered.unwrap_or_else(|panic| self.edge.fallen(&*panic, &about))
     }
 }
 
@@ -110,5 +116,25 @@ impl Service<Request> for Behind {
         let edge = Arc::clone(&self.0);
         let peer = request.extensions().get::<Peer>().map_or([0; 4].into(), |peer| peer.0);
         async move { Ok(edge.answer(request, peer).await) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+    use crate::edge::tests::{around, nearly_full, problem, request};
+
+    #[tokio::test]
+    async fn a_panic_in_front_of_the_edge_is_a_problem_too() {
+        // The edge finds room for its five headers, and those for browsers find none.
+        let routes = Router::new().route("/full", get(async || nearly_full(5)));
+        let origins = Origins::try_from("*".to_owned()).unwrap();
+        let front = Front::new(around(routes, |_| {}), &origins);
+        let answer = front.answer(request("/full"), [127, 0, 0, 1].into()).await;
+        let (status, problem) = problem(answer).await;
+        assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
     }
 }

@@ -1,7 +1,8 @@
-//! What surrounds every handler: the request's ID, who may come in, a time limit, a net under panics,
-//! metrics, and the writing of problem documents. It stands around the router and not in it: as a layer it
-//! would be copied and boxed with every request.
+//! What surrounds every handler: the request's ID, who may come in, a time limit, metrics, the writing of
+//! problem documents, and under all of it a net for panics. It stands around the router and not in it: as a
+//! layer it would be copied and boxed with every request.
 
+use std::any::Any;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tower::Service;
@@ -41,28 +42,47 @@ pub struct Edge {
     pub timeout: Duration,
 }
 
+/// Which request it is, for answers and for the log.
+pub(crate) struct About {
+    pub(crate) id: RequestId,
+    method: Method,
+    uri: Uri,
+}
+
+impl About {
+    pub(crate) fn of(request: &Request) -> Self {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { id: RequestId::of(request.headers()), method, uri }
+    }
+}
+
 impl Edge {
     /// Answers one request of `peer`.
-    pub async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
+    pub async fn answer(&self, request: Request, peer: IpAddr) -> Response {
         let started = Instant::now();
-        let id = RequestId::of(request.headers());
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let route = self.table.at(uri.path());
+        let about = About::of(&request);
+        let route = self.table.at(about.uri.path());
+        let made = AssertUnwindSafe(self.make(request, peer, route, &about)).catch_unwind().await;
+        let response = made.unwrap_or_else(|panic| self.fallen(&*panic, &about));
+        route.meter.record(&about.method, response.status(), started.elapsed());
+        response
+    }
 
+    async fn make(
+        &self,
+        mut request: Request,
+        peer: IpAddr,
+        route: &Route,
+        about: &About,
+    ) -> Response {
+        let About { id, method, uri } = about;
         let mut response = match self.let_in(&mut request, route, peer) {
             Ok(()) => {
                 let handled = within(self.timeout, self.routes.clone().call(request));
-                match AssertUnwindSafe(handled).catch_unwind().await {
-                    Ok(Ok(Ok(response))) => response,
-                    Ok(Ok(Err(never))) => match never {},
-                    Ok(Err(_)) => {
-                        Problem::new(kind::UNAVAILABLE, "It took too long.").into_response()
-                    }
-                    Err(panic) => {
-                        let panic = text(&panic);
-                        error!(%id, %method, path = uri.path(), panic, "a handler panicked");
-                        Problem::plain(kind::INTERNAL).into_response()
-                    }
+                match handled.await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(never)) => match never {},
+                    Err(_) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),
                 }
             }
             Err(problem) => problem.into_response(),
@@ -71,13 +91,25 @@ impl Edge {
             response = document(response, uri.path());
             debug!(%id, %method, path = uri.path(), status = %response.status(), "not done");
         }
-        let headers = response.headers_mut();
-        headers.insert(X_REQUEST_ID, id.into());
+        self.finish(response.headers_mut(), id);
+        response
+    }
+
+    /// The answer where making one panicked. Takes nothing from the one that was being made.
+    pub(crate) fn fallen(&self, panic: &(dyn Any + Send), about: &About) -> Response {
+        let About { id, method, uri } = about;
+        error!(%id, %method, path = uri.path(), panic = text(panic), "answering panicked");
+        let mut response = Problem::plain(kind::INTERNAL).render(uri.path(), HeaderMap::new());
+        self.finish(response.headers_mut(), id);
+        response
+    }
+
+    /// What every answer has.
+    fn finish(&self, headers: &mut HeaderMap, id: &RequestId) {
+        headers.insert(X_REQUEST_ID, id.clone().into());
         // Stock and outcomes change by the millisecond: nobody may keep an answer.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         harden(headers, self.secure);
-        route.meter.record(&method, response.status(), started.elapsed());
-        response
     }
 
     /// Puts who they are into the request, or says why they may not come in. Where there is no handler
@@ -119,7 +151,7 @@ fn document(mut response: Response, path: &str) -> Response {
     problem.render(path, std::mem::take(response.headers_mut()))
 }
 
-fn text(panic: &(dyn std::any::Any + Send)) -> &str {
+fn text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()
@@ -128,8 +160,9 @@ fn text(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use axum::body::Body;
+    use axum::http::HeaderName;
     use axum::routing::get;
     use http_body_util::BodyExt;
     use shared::adapters::embedded::EmbeddedRates;
@@ -138,30 +171,57 @@ mod tests {
 
     use super::*;
 
-    async fn ask(path: &str) -> (u16, serde_json::Value) {
-        let routes = Router::new()
-            .route("/panic", get(async || panic!("a defect") as ()))
-            .route("/late", get(std::future::pending::<()>));
-        let timeout = Duration::from_millis(50);
-        let config: Config = toml::from_str(DEFAULT_TOML).unwrap();
-        let edge = Edge {
+    /// An edge that lets everybody in.
+    pub(crate) fn around(routes: Router, change: impl FnOnce(&mut Config)) -> Edge {
+        let mut config: Config = toml::from_str(DEFAULT_TOML).unwrap();
+        change(&mut config);
+        let limiter = Limiter::start(Arc::new(EmbeddedRates::default()));
+        Edge {
             routes,
             table: RouteTable::new([]),
             gatekeeper: Arc::new(Gatekeeper::new(&config)),
             proxies: TrustedProxies(config.http.trusted_proxies.clone()),
-            limits: Arc::new(Limits::new(
-                Limiter::start(Arc::new(EmbeddedRates::default())),
-                &config.limits,
-            )),
+            limits: Arc::new(Limits::new(limiter, &config.limits)),
             secure: false,
-            timeout,
-        };
-        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = edge.answer(request, [127, 0, 0, 1].into()).await;
+            timeout: Duration::from_millis(50),
+        }
+    }
+
+    pub(crate) fn request(path: &str) -> Request {
+        Request::builder().uri(path).body(Body::empty()).unwrap()
+    }
+
+    /// Checks that this is a problem document with an ID; gives the status and the document.
+    pub(crate) async fn problem(response: Response) -> (u16, serde_json::Value) {
         assert!(response.headers().contains_key(X_REQUEST_ID));
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// An answer with room for so many more headers: whoever adds another one panics.
+    pub(crate) fn nearly_full(room: usize) -> Response {
+        let mut response = ().into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        for n in 0..40_000 {
+            let name = HeaderName::try_from(format!("x-{n}")).unwrap();
+            let _ = headers.try_append(name, HeaderValue::from_static(""));
+        }
+        for n in 0..room {
+            headers.remove(format!("x-{n}").as_str());
+        }
+        response
+    }
+
+    async fn ask(path: &str) -> (u16, serde_json::Value) {
+        let routes = Router::new()
+            .route("/panic", get(async || panic!("a defect") as ()))
+            .route("/full", get(async || nearly_full(0)))
+            .route("/late", get(std::future::pending::<()>));
+        let edge = around(routes, |_| {});
+        problem(edge.answer(request(path), [127, 0, 0, 1].into()).await).await
     }
 
     #[tokio::test]
@@ -169,6 +229,31 @@ mod tests {
         let (status, problem) = ask("/panic").await;
         assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
         assert!(!problem.to_string().contains("a defect"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn so_is_one_after_the_handler() {
+        let (status, problem) = ask("/full").await;
+        assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
+    }
+
+    #[test]
+    fn so_is_one_before_the_handler() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let limited = |config: &mut Config| config.limits.per_ip_per_second = 1;
+        let edge = runtime.block_on(async { around(Router::new(), limited) });
+        // Nobody can be told of a request without a runtime.
+        let answer = edge.answer(request("/"), [127, 0, 0, 1].into());
+        let (status, problem) = futures::executor::block_on(async { problem(answer.await).await });
+        assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
+    }
+
+    #[test]
+    fn the_log_has_what_a_panic_said() {
+        let said = |panic: Box<dyn Any + Send>| text(&*panic).to_owned();
+        assert_eq!(said(Box::new("a defect")), "a defect");
+        assert_eq!(said(Box::new(String::from("a defect"))), "a defect");
+        assert_eq!(said(Box::new(7)), "without a text");
     }
 
     #[tokio::test]

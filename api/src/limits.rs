@@ -48,11 +48,12 @@ impl Limits {
         }
     }
 
-    /// Counts a request of any kind; on this instance only, for nothing that is asked of others may wait
-    /// for every request.
+    /// Counts a request of any kind. None waits for other instances: they are told, and what they let through
+    /// counts here a moment later. Must be called within a runtime.
     pub fn request(&self, origin: IpAddr) -> Result<(), Problem> {
         let Some(policy) = self.requests else { return Ok(()) };
-        let rated = self.limiter.take_here(&RateAsk::new(REQUESTS, &network(origin), policy));
+        let ask = RateAsk::new(REQUESTS, &network(origin), policy);
+        let rated = self.limiter.take_and_tell(ask);
         check(Quota { name: REQUESTS, rated })
     }
 

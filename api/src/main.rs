@@ -44,6 +44,7 @@ async fn start(args: Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let config = Config::load(args.config.as_deref())?;
+    config.check_webhooks()?;
     telemetry::init_logs(&config.log)?;
     let metrics = telemetry::init_metrics()?;
     if config.payments.provider == PaymentProvider::Simulated {

@@ -57,8 +57,8 @@ pub struct App {
     pub advancer: Advancer,
     /// Takes payments for holds.
     pub cashier: Cashier,
-    /// Checks what payment providers send.
-    pub webhooks: Signature,
+    /// Checks what payment providers send, where a secret is shared with them.
+    pub webhooks: Option<Signature>,
     /// Tells people from programs.
     pub challenge: Challenge,
     /// Looks them up.

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use shared::config::Payments;
 use shared::domain::Timestamp;
 use std::time::Duration;
-use tracing::warn;
+use tracing::info;
 
 /// Checks what is signed with one secret.
 pub struct Signature {
@@ -36,16 +36,13 @@ impl Signature {
         Self { secret, tolerance }
     }
 
-    /// Those of webhooks: with the configured secret; where there is none, with one for this run, shown once
-    /// in the log.
-    pub fn of_webhooks(config: &Payments) -> Self {
-        let tolerance = config.webhook_tolerance;
-        if !config.webhook_secret.expose_secret().is_empty() {
-            return Self::new(config.webhook_secret.clone(), tolerance);
+    /// Those of webhooks; `None` where no secret is configured, and nothing can be believed.
+    pub fn of_webhooks(config: &Payments) -> Option<Self> {
+        if config.webhook_secret.expose_secret().is_empty() {
+            info!("payments.webhook_secret is empty: no webhook is believed until there is one");
+            return None;
         }
-        let secret = format!("{:032x}", rand::random::<u128>());
-        warn!(secret, "payments.webhook_secret is empty: webhooks are signed with this one");
-        Self::new(secret.into(), tolerance)
+        Some(Self::new(config.webhook_secret.clone(), config.webhook_tolerance))
     }
 
     /// Checks the signature of `body`, received at `now`. A header may carry several `v1`, of which

@@ -22,6 +22,7 @@ pub(crate) struct Dev {
 }
 
 pub(crate) async fn run(options: Dev, mut config: Config) -> Result<ExitCode> {
+    config.check_webhooks()?;
     let metrics = telemetry::init_metrics()?;
     let addr = options.addr.unwrap_or(config.http.addr);
     let listener = TcpListener::bind(addr)

@@ -12,14 +12,16 @@
 //! | [`cursor`] | a query string | answered, and never with 500 |
 //! | [`request`] | method, path and body | the same |
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use api::identity::tokens::{Claims, Expected, Verifier, sign, verify};
 use api::router::router;
 use api::state::App;
 use api::webhook::Signature;
-use axum::body::{Body, Bytes};
-use axum::http::{Method, Request, StatusCode, header};
+use axum::body::Body;
+use axum::http::{self, Method, Request, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http_body_util::BodyExt;
@@ -33,6 +35,7 @@ use shared::domain::{
 use shared::pipeline::events::Events;
 use shared::pipeline::relay::{Payer, Relay};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -102,12 +105,15 @@ pub fn pass(data: &[u8]) {
     let pass = Pass { sale_id, user_id, index, expires_at: at };
     let (of_ticket, of_pass) = (seal.ticket(&ticket), seal.pass(&pass));
     assert!(seal.open_pass(&of_ticket).is_err() && seal.open_ticket(&of_pass).is_err());
-    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(&of_pass).unwrap_or_default();
     assert_eq!((seal.open_ticket(&of_ticket), seal.open_pass(&of_pass)), (Ok(ticket), Ok(pass)));
-    let bit = number(4) as usize;
-    let byte = bit % bytes.len();
-    bytes[byte] ^= 1 << (bit % 8);
-    assert!(seal.open_pass(&BASE64_URL_SAFE_NO_PAD.encode(bytes)).is_err(), "{of_pass} {bit}");
+    let altered = |text: &str| {
+        let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+        let at = number(4) as usize % bytes.len();
+        bytes[at] ^= 1 << (number(5) % 8);
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    };
+    assert!(seal.open_ticket(&altered(&of_ticket)).is_err(), "{of_ticket}");
+    assert!(seal.open_pass(&altered(&of_pass)).is_err(), "{of_pass}");
 }
 
 /// A webhook: a line with the signature, then the body.
@@ -118,7 +124,7 @@ pub fn webhook(data: &[u8]) {
     };
     let Ok(header) = std::str::from_utf8(header) else { return };
     let secret = String::from_utf8_lossy(SECRET).into_owned().into();
-    let signature = Signature::new(secret, std::time::Duration::from_secs(300));
+    let signature = Signature::new(secret, Duration::from_secs(300));
     let now = Timestamp::from_millis(1_700_000_000_000);
     assert!(signature.check(header, body, now).is_err(), "{header}");
 }
@@ -174,27 +180,50 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
             ledger: Arc::clone(&ports.ledger),
             events: Events::from_config(&config.events),
         });
-        let app = App::new(ports, &config, None, relay, CancellationToken::new());
-        router(Arc::new(app))
+        let ledger = Arc::clone(&ports.ledger);
+        let app = Arc::new(App::new(ports, &config, None, relay, CancellationToken::new()));
+        let edge = router(Arc::clone(&app));
+        for opening in OPENING {
+            let (line, body) = opening.split_once('\n').expect("a line and a body");
+            let path = line.trim_start_matches("POST ");
+            let answer =
+                edge.answer(operators(Method::POST, path, body).expect("a request"), LOCAL);
+            assert_eq!(answer.await.status(), StatusCode::CREATED, "{line}");
+        }
+        app.boards.catalogue.look_again(&*ledger).await.expect("a catalogue");
+        let rooms = app.waiting_rooms.clone();
+        tokio::spawn(async move { rooms.usher(|| false).await });
+        edge
     });
     Shop { runtime, edge }
 });
 
-/// Asks with the operators' key, so that every handler is reached. What cannot be a request is none.
-fn ask(method: Method, path: &str, body: &str) {
-    let request = Request::builder()
+/// A product, and a sale of it with a line in front.
+const OPENING: [&str; 2] =
+    [include_str!("../corpus/request/product"), include_str!("../corpus/request/room")];
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn operators(method: Method, path: &str, body: &str) -> Result<Request<Body>, http::Error> {
+    Request::builder()
         .method(method)
         .uri(path)
         .header("content-type", "application/json")
         .header("x-api-key", API_KEY)
-        .body(Body::from(body.to_owned()));
-    let Ok(request) = request else { return };
+        .body(Body::from(body.to_owned()))
+}
+
+/// Asks with the operators' key, so that every handler is reached. What cannot be a request is none.
+fn ask(method: Method, path: &str, body: &str) {
+    let Ok(request) = operators(method, path, body) else { return };
     let (status, body) = SHOP.runtime.block_on(async {
-        let response = SHOP.edge.answer(request, [127, 0, 0, 1].into()).await;
+        let response = SHOP.edge.answer(request, LOCAL).await;
         let status = response.status();
         let content_type = response.headers().get(header::CONTENT_TYPE);
         if content_type.is_some_and(|kind| kind == "text/event-stream") {
-            return (status, Ok(Bytes::new())); // It has no end.
+            // It has no end; the first event is enough.
+            let first = timeout(Duration::from_secs(1), response.into_body().frame()).await;
+            let first = first.ok().flatten().and_then(|first| first.ok()?.into_data().ok());
+            return (status, Ok(first.unwrap_or_default()));
         }
         (status, response.into_body().collect().await.map(|body| body.to_bytes()))
     });

@@ -10,6 +10,7 @@ use rstest::rstest;
 use shared::adapters::embedded::EmbeddedRates;
 use shared::adapters::redis::RedisRates;
 use shared::domain::RatePolicy;
+use shared::pipeline::limits::Limiter;
 use shared::ports::{RateAsk, RateLimits};
 use shared::testing::Family::{self, Embedded, Real};
 use shared::testing::eventually;
@@ -89,4 +90,24 @@ async fn many_at_once_take_no_more_than_there_is(#[values(Real, Embedded)] famil
     let all = join_all((0..20).map(|_| rates.take(&batch))).await;
     let allowed = all.iter().flat_map(|taken| taken.as_ref().unwrap()).filter(|r| r.allowed);
     assert_eq!(allowed.count(), 10);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_one_instance_lets_through_others_learn_of(#[values(Real, Embedded)] family: Family) {
+    const BURST: u32 = 1_000;
+    let rates = rates(family).await;
+    let [one, other] = [Arc::clone(&rates), rates].map(Limiter::start);
+    let policy = RatePolicy::per(NonZeroU32::new(BURST).unwrap(), HOUR);
+    let ask = RateAsk { key: "a".into(), policy };
+    assert!((0..BURST).all(|_| one.take_and_tell(ask.clone()).allowed));
+    let mut let_through = 0;
+    eventually("the other one refuses", async || {
+        let allowed = other.take_and_tell(ask.clone()).allowed;
+        let_through += u32::from(allowed);
+        (!allowed).then_some(())
+    })
+    .await;
+    // By its own count it would have let a whole burst through.
+    assert!(let_through < BURST, "{let_through}");
 }

@@ -1,10 +1,11 @@
-//! The request body: JSON, complete, not too large and in time.
+//! The request body: JSON, complete, not too large, not too deep and in time.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 
+use super::depth::{LEVELS_MAX, is_too_deep};
 use crate::problem::{Faults, Problem, kind};
 use crate::state::Shared;
 use crate::within::within;
@@ -13,7 +14,8 @@ use crate::within::within;
 /// may never see the answer (RFC 9112, section 9.6).
 const DRAIN_MAX: usize = 1 << 20;
 
-/// The bytes of a JSON body, at most `http.body_bytes_max` of them, valid UTF-8 and not yet parsed.
+/// The bytes of a JSON body, at most `http.body_bytes_max` of them, valid UTF-8, nested at most 64 levels
+/// deep, and not yet parsed.
 #[derive(Debug)]
 pub struct JsonBody(pub String);
 
@@ -31,7 +33,7 @@ pub(super) async fn read(request: Request, app: &Shared, times: usize) -> Result
         let detail = "Send the body as Content-Type: application/json.";
         return Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    text(request, app, times).await
+    flat(text(request, app, times).await?)
 }
 
 /// Reads a body that may be left out: nothing at all needs no content type.
@@ -40,7 +42,7 @@ pub(super) async fn read_optional(
     app: &Shared,
 ) -> Result<Option<String>, Problem> {
     if is_json(request.headers()) {
-        let text = text(request, app, 1).await?;
+        let text = flat(text(request, app, 1).await?)?;
         return Ok(Some(text).filter(|text| !text.is_empty()));
     }
     if text(request, app, 1).await?.is_empty() {
@@ -55,6 +57,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };
     let essence = value.as_bytes().split(|&b| b == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
+/// `json`, unless it is nested too deep.
+fn flat(json: String) -> Result<String, Problem> {
+    if is_too_deep(&json) {
+        let fault = format!("must not be nested deeper than {LEVELS_MAX} levels");
+        return Err(Faults::one("body", fault).into());
+    }
+    Ok(json)
 }
 
 async fn text(request: Request, app: &Shared, times: usize) -> Result<String, Problem> {

@@ -110,7 +110,10 @@ impl FromRequest<Shared> for SignedWebhook {
         let unsigned = || Problem::new(kind::UNAUTHENTICATED, "Doorbuster-Signature is missing.");
         let signature = signature.ok_or_else(unsigned)?;
         let signature = signature.to_str().unwrap_or_default();
-        app.webhooks
+        let detail = "No webhook is believed until payments.webhook_secret is configured.";
+        let silent = || Problem::new(kind::UNAUTHENTICATED, detail);
+        let webhooks = app.webhooks.as_ref().ok_or_else(silent)?;
+        webhooks
             .check(signature, body.as_bytes(), app.clock.now())
             .map_err(|error| Problem::new(kind::UNAUTHENTICATED, error.to_string()))?;
         Ok(Self(event(&body)?))

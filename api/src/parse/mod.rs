@@ -4,6 +4,7 @@
 mod body;
 mod checkout;
 mod credentials;
+mod depth;
 mod fields;
 mod headers;
 mod letters;

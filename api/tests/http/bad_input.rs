@@ -94,6 +94,26 @@ async fn what_is_no_json_object_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_is_nested_no_deeper_than_64_levels() {
+    let app = TestApp::start(5).await;
+    let with =
+        |more: &str| format!(r#"{{"productId":1,"quantity":1,"userId":"u-1","more":{more}}}"#);
+    let nested = |levels| with(&["[".repeat(levels), "]".repeat(levels)].concat());
+    for path in PATHS {
+        // The body itself is the first level.
+        for levels in [64, 7_000] {
+            let answer = app.post_raw(path, &[], nested(levels)).await;
+            answer.faults(&["body"]);
+            assert!(answer.json().to_string().contains("64 levels"), "{answer:?}");
+        }
+    }
+    nothing_happened(&app).await;
+    app.post_raw(PATHS[0], &[], nested(63)).await.ok(202);
+    let brackets = format!(r#""\"{}""#, "[{".repeat(1_000));
+    app.post_raw(PATHS[0], &[], with(&brackets)).await.ok(202);
+}
+
+#[tokio::test]
 async fn a_name_twice_in_a_body_is_refused() {
     let app = TestApp::start(5).await;
     let body = r#"{"productId":1,"quantity":1,"quantity":2,"userId":"u"}"#;

@@ -9,6 +9,7 @@ mod challenge;
 mod contract;
 mod dead_letters;
 mod identity;
+mod issuer;
 mod limits;
 mod live;
 mod operations;

@@ -54,7 +54,11 @@ fn event(kind: &str, id: &str, transaction: &str) -> String {
 }
 
 fn sign(at_s: i64, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    sign_with(SECRET, at_s, body)
+}
+
+fn sign_with(secret: &str, at_s: i64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{at_s}.{body}").as_bytes());
     format!("t={at_s},v1={:x}", mac.finalize().into_bytes())
 }
@@ -220,6 +224,20 @@ async fn a_slow_verdict_is_recorded_when_it_comes() {
         (order(&app, &id).await["status"] == "CONFIRMED").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn without_a_secret_no_webhook_is_believed() {
+    let app = TestApp::start(1).await;
+    let body = event("payment.succeeded", &hold(&app, "ann").await, "t-1");
+    let now_s = app.ports.clock.now().millis() / 1_000;
+    for secret in [SECRET, ""] {
+        let signature = sign_with(secret, now_s, &body);
+        let headers = [("doorbuster-signature", signature.as_str())];
+        let answer = app.post_raw(WEBHOOK, &headers, body.clone()).await;
+        let problem = answer.problem(401, "UNAUTHENTICATED");
+        assert!(problem["detail"].as_str().unwrap().contains("webhook_secret"), "{problem}");
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{Environment, File, FileFormat};
+use secrecy::ExposeSecret;
 
-use super::Config;
+use super::{Config, PaymentProvider};
 
 /// The documented defaults; the reference of all keys.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -55,6 +56,17 @@ impl Config {
             }
         }
         toml::to_string(&tables).map_err(|e| ConfigError(e.to_string()))
+    }
+
+    /// What only a program that hears of payments needs: others are not given its secret.
+    pub fn check_webhooks(&self) -> Result<(), ConfigError> {
+        let silent = self.payments.webhook_secret.expose_secret().is_empty();
+        if self.payments.provider == PaymentProvider::Webhook && silent {
+            let expected = "payments.webhook_secret: expected a secret, for payments.provider is \
+                            \"webhook\", and one that is not signed is not believed";
+            return Err(ConfigError(expected.into()));
+        }
+        Ok(())
     }
 
     /// What the types alone cannot say.
@@ -188,6 +200,15 @@ mod tests {
             let error = with(toml).unwrap_err();
             assert!(error.contains(key) && error.contains(expected), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn webhooks_without_a_secret_are_refused_where_nothing_else_tells_of_payments() {
+        let check = |toml: &str| with(toml).unwrap().check_webhooks().map_err(|e| e.to_string());
+        let error = check("[payments]\nprovider = \"webhook\"").unwrap_err();
+        assert!(error.contains("payments.webhook_secret"), "{error}");
+        check("[payments]\nprovider = \"webhook\"\nwebhook_secret = \"s3cret\"").unwrap();
+        check("").unwrap();
     }
 
     #[test]

@@ -103,6 +103,13 @@ impl RateTable {
         }
     }
 
+    /// Others took too: what `key` took is earned at `earned_us`, or later if that is known.
+    pub fn raise(&mut self, key: u64, earned_us: u64) {
+        if self.get(key).is_none_or(|known_us| known_us < earned_us) {
+            self.put(key, earned_us);
+        }
+    }
+
     /// Keys that are remembered.
     pub fn len(&self) -> usize {
         self.young.len() + self.old.len()
@@ -159,6 +166,18 @@ mod tests {
         assert!(table.take(1, policy, 0).allowed && !table.take(1, policy, 0).allowed);
         table.give_back(2, policy);
         assert_eq!(table.take(2, policy, 0).remaining(), 4, "not more than a burst");
+    }
+
+    #[test]
+    fn what_others_took_is_taken_here_too() {
+        let (mut table, policy) = (RateTable::new(10), five_per_second());
+        assert_eq!(table.take(1, policy, 0).remaining(), 4);
+        table.raise(1, 800_000);
+        assert_eq!(table.take(1, policy, 0).remaining(), 0);
+        table.raise(1, 400_000);
+        assert!(!table.take(1, policy, 0).allowed, "nothing is given back");
+        table.raise(2, 600_000);
+        assert_eq!(table.take(2, policy, 0).remaining(), 1);
     }
 
     #[test]

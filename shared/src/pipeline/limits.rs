@@ -18,6 +18,8 @@ const SHARDS: usize = 64;
 const KEYS_MAX: usize = 2_048;
 /// Asks in line, and in one call.
 const LINE: Bounds = Bounds::patient(20_000, 1_024, 2);
+/// A line as long as this is left to those who wait for their answer.
+const TOLD_MAX: usize = 2_048;
 
 type Answer = Result<Rated, RatesError>;
 
@@ -51,8 +53,34 @@ impl Limiter {
 
     /// Takes one, as far as this instance knows.
     pub fn take_here(&self, ask: &RateAsk) -> Rated {
-        let now_us = self.here.began.elapsed().as_micros() as u64;
+        let now_us = self.here.now_us();
         self.here.on(ask, |table, key| table.take(key, ask.policy, now_us))
+    }
+
+    /// Takes one here, and if there is one, tells the others of it: nobody waits for them, and what all took
+    /// together counts here from when they have answered. Must be called within a runtime.
+    pub fn take_and_tell(&self, ask: RateAsk) -> Rated {
+        let here = self.take_here(&ask);
+        if here.allowed {
+            tokio::spawn(self.clone().tell(ask));
+        }
+        here
+    }
+
+    async fn tell(self, ask: RateAsk) {
+        if self.everywhere.waiting() >= TOLD_MAX {
+            return;
+        }
+        let asked_us = self.here.now_us();
+        match self.everywhere.submit(ask.clone()).await {
+            Ok(Ok(rated)) => {
+                // As of when it was asked: sooner rather than later than what was taken is earned.
+                let earned_us = asked_us.saturating_add(rated.ahead_us);
+                self.here.on(&ask, |table, key| table.raise(key, earned_us));
+            }
+            Ok(Err(error)) => debug!(%error, "this instance counts alone"),
+            Err(_) => {}
+        }
     }
 
     /// Takes one of what all instances have together; `here` is what this one said of it, and counts where
@@ -85,6 +113,10 @@ impl Limiter {
 }
 
 impl Here {
+    fn now_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+
     fn on<T>(&self, ask: &RateAsk, then: impl FnOnce(&mut RateTable, u64) -> T) -> T {
         let key = self.seed.hash_one(&ask.key);
         let shard = &self.shards[key as usize % SHARDS];
