@@ -181,3 +181,48 @@ fn unauthenticated(detail: &'static str, invalid_token: bool) -> Problem {
     Problem::new(kind::UNAUTHENTICATED, detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(schemes))
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+    use shared::config::DEFAULT_TOML;
+
+    use super::*;
+    use crate::identity::keys::Ring;
+    use crate::identity::tokens::{Claims, Verifier, sign};
+
+    fn ring(secret: &[u8]) -> Ring {
+        let key = DecodingKey::from_secret(secret);
+        let verifier = Verifier::new(Algorithm::HS256, key, secret);
+        Ring::outside([("k".to_owned(), verifier)].into())
+    }
+
+    #[test]
+    fn a_token_that_was_believed_is_not_without_its_key() {
+        let config: Config = toml::from_str(DEFAULT_TOML).unwrap();
+        let claims = Claims {
+            iss: config.auth.issuer.clone(),
+            aud: vec![config.auth.audience.clone()],
+            sub: "zoe".into(),
+            iat: 0,
+            nbf: 0,
+            exp: get_current_timestamp() + 60,
+            jti: String::new(),
+            sid: None,
+            role: None,
+        };
+        let key = EncodingKey::from_secret(b"ours");
+        let token = sign(&claims, "k", Algorithm::HS256, &key).unwrap();
+        let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+        let headers: HeaderMap = [(header::AUTHORIZATION, value)].into_iter().collect();
+        let gatekeeper = Gatekeeper::new(&config);
+        let believed = || {
+            let access = gatekeeper.admit(Rule::Anyone, &headers, [127, 0, 0, 1].into());
+            access.is_ok_and(|access| matches!(access.caller, Caller::Person { .. }))
+        };
+        for (secret, expected) in [(&b"ours"[..], true), (b"ours", true), (b"others", false)] {
+            gatekeeper.tokens.set(ring(secret));
+            assert_eq!(believed(), expected);
+        }
+    }
+}
