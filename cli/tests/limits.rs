@@ -41,9 +41,9 @@ async fn every_limit_is_found_and_nothing_is_left() {
     let (status, text) = Program::run("doorbuster", &arguments, &environment);
     assert!(status.success());
     let limits: Limits = serde_json::from_str(&text).unwrap();
-    assert_eq!((limits.echo.len(), limits.confirm.len()), (2, 10));
+    assert_eq!((limits.echo.len(), limits.confirm.len()), (3, 10));
     assert_eq!((limits.claim.len(), limits.insert.len()), (4, 12));
-    assert!(limits.echo.iter().all(|echo| echo.requests_per_s > 0.0));
+    assert!(limits.echo.iter().all(|echo| echo.answered_per_s > 0.0));
     assert!(limits.confirm.iter().all(|confirm| confirm.purchases_per_s > 0.0));
     assert!(limits.claim.iter().all(|claim| claim.purchases_per_s > 0.0));
     assert!(limits.insert.iter().all(|insert| insert.rows_per_s > 0.0));

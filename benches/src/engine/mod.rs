@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  load      its options                    scenario  what is asked, which answer counts
+//!  bare      what no shop could exceed
 //!  stage     what must be there beforehand  turnstile when arrivals come, and who serves them
 //!  schedule  the moments of an open loop    pacer     wakes the turnstile at these moments
 //!  visitor   a connection                   request   what it sends        heard  what it is told
@@ -22,6 +23,7 @@
 //! a sample, so that watching costs the shop next to nothing. When the load is over, *every* 202 is
 //! looked up, and the endings are held against the stock.
 
+pub(crate) mod bare;
 mod books;
 mod error;
 mod findings;
@@ -55,10 +57,8 @@ use crate::engine::books::Endings;
 use crate::engine::findings::Parts;
 use crate::engine::follow::Followed;
 use crate::engine::meters::Meters;
-use crate::engine::recorder::Recorder;
 use crate::engine::stage::Stage;
 use crate::engine::stock::Watch;
-use crate::engine::turnstile::Turnstile;
 use crate::engine::visitor::Hall;
 use crate::measure::Measurement;
 
@@ -89,13 +89,7 @@ pub(crate) async fn measure_and_tell(
     let began = Instant::now();
     let start = began + load.warm_up;
     tell(start);
-    let hall = Arc::new(Hall {
-        stage: stage.clone(),
-        turnstile: Turnstile::new(&load, began),
-        recorder: Arc::new(Recorder::new(start, load.duration)),
-        follow: load.follow,
-        patience: load.patience,
-    });
+    let hall = Hall::open(&load, stage.clone(), began);
     let recorder = &hall.recorder;
 
     let over = CancellationToken::new();

@@ -73,6 +73,21 @@ impl Stage {
 }
 
 impl Stage {
+    /// For a server that knows any product and has nothing to be made ready.
+    pub(crate) async fn bare(load: &Load) -> Result<Self, LoadError> {
+        Ok(Self {
+            targets: resolve(&load.urls).await?,
+            run: format!("{:08x}", rand::random::<u32>()),
+            scenario: load.scenario,
+            keys: load.keys,
+            buyers: Vec::new(),
+            products: vec![1],
+            availabilities: vec![availability(1)],
+            purchases: Vec::new(),
+            taken_before: 0,
+        })
+    }
+
     /// Who arrival `number` is, where buyers come again.
     pub(crate) fn buyer(&self, number: u64) -> Option<&Buyer> {
         self.buyers.get(number as usize % self.buyers.len().max(1))

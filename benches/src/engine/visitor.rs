@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::client::Line;
 use crate::engine::follow::Followed;
 use crate::engine::heard::Heard;
-use crate::engine::load::Follow;
+use crate::engine::load::{Follow, Load};
 use crate::engine::recorder::Recorder;
 use crate::engine::request::Buffers;
 use crate::engine::stage::Stage;
@@ -30,6 +30,17 @@ pub(crate) struct Hall {
 }
 
 impl Hall {
+    /// Opens at `began`; what is measured begins after the warm-up.
+    pub(crate) fn open(load: &Load, stage: Arc<Stage>, began: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            stage,
+            turnstile: Turnstile::new(load, began),
+            recorder: Arc::new(Recorder::new(began + load.warm_up, load.duration)),
+            follow: load.follow,
+            patience: load.patience,
+        })
+    }
+
     /// Serves arrivals over one connection, until the last; the followed ones go to `followed`.
     pub(crate) async fn visit(
         self: Arc<Self>,

@@ -2,47 +2,58 @@
 
 use std::io;
 use std::process::Stdio;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::routing::{get, post};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::cpu;
 use super::error::LimitError;
-use crate::client::Target;
+use crate::engine::Watched;
 
-/// Where purchases are posted.
-pub(super) const PURCHASE: &str = "/purchase";
-/// Where the availability is read.
-pub(super) const AVAILABILITY: &str = "/availability";
+/// Below this path every purchase is refused as sold out.
+pub(super) const REFUSING: &str = "/refusing";
+
+/// Paths of the API.
+const PURCHASE: &str = "/api/v1/async/purchase";
+const AVAILABILITY: &str = "/api/v1/products/{product}/availability";
 
 /// Bodies of the API, as long as they are there.
 const ACCEPTED: &str = r#"{"accepted":true,"trackingId":"019a9d2e-3c00-8000-8000-9f0c6a1b2c3d","status":"QUEUED","productId":1,"quantity":1,"userId":"st-0a1b2c3d-12345","message":"Your purchase is in the queue.","acceptedAt":"2026-01-01T00:00:00.000Z","links":{"self":"/api/v1/purchases/019a9d2e-3c00-8000-8000-9f0c6a1b2c3d","events":"/api/v1/purchases/019a9d2e-3c00-8000-8000-9f0c6a1b2c3d/events"}}"#;
 const AVAILABLE: &str = r#"{"productId":1,"skuId":"PHONE-15","name":"Phone 15","description":"The new one, 256 GB","category":"electronics","basePrice":"999.00","flashSalePrice":null,"discountPercentage":null,"currency":"USD","availableCount":999,"reservedCount":0,"soldCount":1,"totalInventory":1000,"isAvailable":true,"isActive":true,"imageUrl":null,"version":2,"asOf":"2026-01-01T00:00:00.000Z"}"#;
+/// Its name among the processes of a measurement.
+pub(super) const SERVER: &str = "server";
+/// And the generator's own.
+pub(super) const CLIENT: &str = "load";
+
+const REFUSED: &str = r#"{"type":"/docs#OUT_OF_STOCK","title":"Too few units are available","status":409,"detail":"Too few units are available","instance":"/api/v1/async/purchase","code":"OUT_OF_STOCK","details":{}}"#;
 
 /// Answers on `listener` until it is dropped: reads what it is sent, and says always the same.
 pub async fn serve(listener: TcpListener) -> io::Result<()> {
-    const JSON: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
-    let accept = |body: Bytes| async move {
+    let json = |kind: &'static str| [(CONTENT_TYPE, HeaderValue::from_static(kind))];
+    let accept = async move |body: Bytes| {
         let status = if body.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::ACCEPTED };
-        (status, JSON, ACCEPTED)
+        (status, json("application/json"), ACCEPTED)
+    };
+    let refuse = async move |body: Bytes| {
+        let status = if body.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::CONFLICT };
+        (status, json("application/problem+json"), REFUSED)
     };
     let router = Router::new()
         .route(PURCHASE, post(accept))
-        .route(AVAILABILITY, get(|| async { (JSON, AVAILABLE) }));
+        .route(&format!("{REFUSING}{PURCHASE}"), post(refuse))
+        .route(AVAILABILITY, get(async move || (json("application/json"), AVAILABLE)));
     axum::serve(listener, router).await
 }
 
 /// A process that runs [`serve`]. Killed when this is dropped.
 pub struct EchoServer {
     process: Child,
-    target: Target,
+    url: String,
 }
 
 impl EchoServer {
@@ -55,19 +66,17 @@ impl EchoServer {
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut addr).await.map_err(LimitError::Echo)?;
         }
-        let target = Target::resolve(&format!("http://{}", addr.trim())).await;
-        let target = target.map_err(|error| LimitError::Echo(io::Error::other(error)))?;
-        Ok(Self { process, target })
+        Ok(Self { process, url: format!("http://{}", addr.trim()) })
     }
 
     /// Where it listens.
-    pub(super) fn target(&self) -> Target {
-        self.target.clone()
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
-    /// Its processor time so far.
-    pub(super) fn cpu(&self) -> Result<Duration, LimitError> {
-        // Only a process that was waited for has no number, and nobody waits for this one.
-        cpu::time(self.process.id().unwrap_or_default()).map_err(LimitError::Cpu)
+    /// Whose processor time is counted.
+    pub(super) fn watched(&self) -> Result<Watched, LimitError> {
+        let gone = || LimitError::Echo(io::Error::other("it has ended"));
+        Ok(Watched { name: SERVER.to_owned(), pid: self.process.id().ok_or_else(gone)? })
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::client::Broken;
+use crate::engine::LoadError;
 
 /// Who a limit is measured of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +62,11 @@ pub enum LimitError {
     #[error("the echo server did not start")]
     Echo(#[source] std::io::Error),
     /// The HTTP server of the measurement did not answer.
-    #[error("the echo server does not answer")]
-    NoEcho(#[from] Broken),
-    /// The processor time of a process cannot be read.
-    #[error("processor time is read from /proc, which takes Linux")]
-    Cpu(#[source] std::io::Error),
+    #[error("the echo server cannot be asked")]
+    NoEcho(#[source] LoadError),
+    /// It said something else than it always does.
+    #[error("the echo server was asked in vain: {0}")]
+    StrangeEcho(String),
     /// A task of the measurement panicked.
     #[error("the measurement itself failed: {0}; please report this")]
     Crashed(#[from] tokio::task::JoinError),

@@ -8,7 +8,7 @@ use super::error::LimitError;
 
 /// Connections are opened, statements prepared and scripts loaded before anything counts; at most
 /// for as long as what counts.
-const WARM_UP_MAX: Duration = Duration::from_millis(200);
+pub(super) const WARM_UP_MAX: Duration = Duration::from_millis(200);
 
 /// The conditions of a measurement.
 pub struct Ground<'a> {

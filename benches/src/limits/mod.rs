@@ -5,7 +5,7 @@
 //!
 //! | file | limit |
 //! |---|---|
-//! | [`echo`] | HTTP alone: requests/s of an axum server that does nothing, and what each side pays |
+//! | [`echo`] | HTTP alone: requests/s of an axum server that does nothing, asked as scenarios ask, and what each side pays |
 //! | [`confirm`] | `RabbitMQ` alone: purchases/s confirmed by a quorum queue, and consumed from it too |
 //! | [`claim`] | Redis alone: purchases/s through the gate's own script |
 //! | [`insert`] | `PostgreSQL` alone: rows/s into a table like `orders`, and what they take of the log |
@@ -16,7 +16,6 @@
 
 pub mod claim;
 pub mod confirm;
-mod cpu;
 pub mod echo;
 mod echo_server;
 mod error;
@@ -32,9 +31,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use shared::config::Config;
 
+use crate::measure::Measurement;
+
 pub use claim::Claim;
 pub use confirm::Confirm;
-pub use echo::{Echo, EchoServer};
+pub use echo::EchoServer;
 pub use error::{LimitError, Server};
 pub use ground::Ground;
 pub use insert::Insert;
@@ -47,8 +48,8 @@ pub struct Limits {
     pub measured_s: f64,
     /// Processors of the machine, shared by client and server.
     pub cores: usize,
-    /// A bare HTTP server.
-    pub echo: Vec<Echo>,
+    /// A bare HTTP server, asked what scenarios ask.
+    pub echo: Vec<Measurement>,
     /// A quorum queue.
     pub confirm: Vec<Confirm>,
     /// The gate's script.

@@ -4,19 +4,24 @@ use std::fmt;
 
 use indicatif::HumanCount;
 
-use super::{Claim, Confirm, Echo, Insert, Limits};
+use super::echo::cpu_us;
+use super::echo_server::{CLIENT, SERVER};
+use super::{Claim, Confirm, Insert, Limits};
+use crate::measure::Measurement;
 
 fn rate(per_s: f64) -> String {
     format!("{}/s", HumanCount(per_s as u64))
 }
 
-impl fmt::Display for Echo {
+/// A bare server's line.
+pub(super) struct Echo<'a>(pub(super) &'a Measurement);
+
+impl fmt::Display for Echo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = format!("{}, {} connections", self.method, self.connections);
-        let Self { server_cpu_us, client_cpu_us, .. } = self;
+        let us = |process| cpu_us(self.0, process).unwrap_or_default();
         let pays =
-            format!("CPU per request: server {server_cpu_us:.1} µs, client {client_cpu_us:.1} µs");
-        row(f, "HTTP echo", &what, self.requests_per_s, &pays)
+            format!("CPU per request: server {:.1} µs, client {:.1} µs", us(SERVER), us(CLIENT));
+        row(f, "HTTP echo", &format!("as in {}", self.0.scenario), self.0.answered_per_s, &pays)
     }
 }
 
@@ -55,14 +60,17 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, what: &str, per_s: f64, note: &st
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} processors, {} s for each figure", self.cores, self.measured_s)?;
-        rows(f, &self.echo)?;
-        rows(f, &self.confirm)?;
-        rows(f, &self.claim)?;
-        rows(f, &self.insert)
+        rows(f, self.echo.iter().map(Echo))?;
+        rows(f, self.confirm.iter())?;
+        rows(f, self.claim.iter())?;
+        rows(f, self.insert.iter())
     }
 }
 
-fn rows(f: &mut fmt::Formatter<'_>, found: &[impl fmt::Display]) -> fmt::Result {
+fn rows(
+    f: &mut fmt::Formatter<'_>,
+    mut found: impl Iterator<Item = impl fmt::Display>,
+) -> fmt::Result {
     writeln!(f)?;
-    found.iter().try_for_each(|row| writeln!(f, "{row}"))
+    found.try_for_each(|row| writeln!(f, "{row}"))
 }

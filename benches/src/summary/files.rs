@@ -63,6 +63,8 @@ pub(super) fn read(folder: &Path) -> Result<Summary, SummaryError> {
             parsed(stem).ok_or_else(|| SummaryError::Name(path.clone()))?;
         if name == "limits" {
             summary.limits.push(json(&path, "limits")?);
+        } else if name == "stampede" {
+            summary.stampedes.push(json(&path, "stampede")?);
         } else if let Some(name) = name.strip_prefix("knee-") {
             keep(&mut summary.knees, name, json(&path, "knee")?);
         } else if let Some(name) = name.strip_prefix("overload-") {
@@ -73,7 +75,8 @@ pub(super) fn read(folder: &Path) -> Result<Summary, SummaryError> {
         }
     }
     summary.rounds = gathered(runs);
-    let others = summary.limits.len() + summary.knees.len() + summary.overloads.len();
+    let Summary { limits, knees, overloads, stampedes, .. } = &summary;
+    let others = limits.len() + knees.len() + overloads.len() + stampedes.len();
     if summary.rounds.is_empty() && others == 0 {
         return Err(SummaryError::Empty(folder.to_owned()));
     }

@@ -6,10 +6,12 @@
 //!  rounds   one scenario in all rounds    binding  which limit it can reach at best
 //!  tables   as Markdown                   growth   whether memory grows
 //!  scaling  what more processes bring     overload what became of who was too much
+//!  targets  what two processors should do
 //! ```
 //!
 //! A folder holds `NAME.ROUND.json` for each scenario and round, as `doorbuster load run --json` writes
-//! them; `limits.ROUND.json`, `knee-NAME.ROUND.json` and `overload-NAME.ROUND.json` of the other commands; `NAME@N.ROUND.json` where
+//! them; `limits.ROUND.json`, `stampede.ROUND.json`, `knee-NAME.ROUND.json` and `overload-NAME.ROUND.json` of the
+//! other commands; `NAME@N.ROUND.json` where
 //! something was measured with N processes; and `NAME.rss`, the memory of processes over time.
 
 mod binding;
@@ -20,6 +22,7 @@ mod rounds;
 mod scaling;
 mod spread;
 mod tables;
+mod targets;
 
 use std::path::Path;
 
@@ -32,6 +35,7 @@ pub struct Summary {
     limits: Vec<crate::limits::Limits>,
     knees: Vec<rounds::Knees>,
     overloads: Vec<(String, crate::overload::Overload)>,
+    stampedes: Vec<targets::Stampede>,
     growth: Vec<growth::Growth>,
 }
 
@@ -45,7 +49,8 @@ impl Summary {
     pub fn lost(&self) -> u64 {
         let runs = self.rounds.iter().flat_map(|rounds| &rounds.runs).map(|run| &run.measurement);
         let overloads = self.overloads.iter().map(|(_, overload)| &overload.measurement);
-        runs.chain(overloads).filter_map(|measurement| measurement.lost).sum()
+        let lost: u64 = runs.chain(overloads).filter_map(|measurement| measurement.lost).sum();
+        lost + self.stampedes.iter().map(|stampede| stampede.lost).sum::<u64>()
     }
 }
 
@@ -96,8 +101,7 @@ mod tests {
     fn limits() -> serde_json::Value {
         json!({
             "measuredS": 3.0, "cores": 2,
-            "echo": [{ "method": "POST", "connections": 64, "requestsPerS": 90_000.0,
-                       "serverCpuUs": 9.0, "clientCpuUs": 9.0 }],
+            "echo": [Measurement { scenario: "accept".into(), answered_per_s: 90_000.0, ..settling(1.0) }],
             "confirm": [{ "batch": 256, "consumed": true, "inFlight": 4, "messageBytes": 9,
                           "messagesPerS": 200.0, "purchasesPerS": 60_000.0 }],
             "claim": [{ "batch": 256, "inFlight": 4, "callsPerS": 1.0, "purchasesPerS": 3e5 }],
@@ -126,9 +130,28 @@ mod tests {
             "{row}"
         );
         assert!(row.ends_with("| 0 | 0.50 of PostgreSQL, inserted |"), "{row}");
-        assert!(text.contains("| HTTP (POST) | 90,000 |"), "{text}");
+        assert!(text.contains("| HTTP, POST and 202 | 90,000 |"), "{text}");
         let costs: Vec<_> = text.lines().filter(|line| line.starts_with("| settle")).collect();
         assert!(costs[1].contains("| 400 (400–400) |"), "{}", costs[1]);
+    }
+
+    #[test]
+    fn targets_are_met_or_not() {
+        let minute = |per_s| Measurement { wall_s: 60.0, ..settling(per_s) };
+        let stampede = json!({ "lost": 0, "sell_out_ms": 180.0, "sending_ms": 5_400.0 });
+        let text = Folder::new("targets")
+            .with("settle.1.json", &settling(99_000.0))
+            .with("settle-no-keys.1.json", &minute(28_000.0))
+            .with("sync.1.json", &settling(14_999.0))
+            .with("stampede.1.json", &stampede)
+            .summed_up();
+        let row = |what: &str| text.lines().find(|line| line.contains(what)).unwrap();
+        assert!(row("for a minute").ends_with("| ≥ 27,000 | 28,000 | yes |"), "{text}");
+        // What was no minute long does not count.
+        assert!(row("with idempotency keys").ends_with("| – | – |"), "{text}");
+        assert!(row("sold synchronously").ends_with("| 14,999 | no |"), "{text}");
+        assert!(row("units are gone").ends_with("| 0.180 | yes |"), "{text}");
+        assert!(row("all of them are answered").ends_with("| 5.40 | no |"), "{text}");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::plot::{grouped, three_digits};
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Medians of the rounds, with the least and the most of them.")?;
+        if !self.stampedes.is_empty() {
+            self.write_targets(f)?;
+        }
         if !self.rounds.is_empty() {
             self.write_rates(f)?;
             self.write_costs(f)?;
@@ -80,9 +83,7 @@ impl Summary {
         let scenario = rounds.runs.first().map_or("", |run| &run.measurement.scenario);
         let Some(limit) = binding(scenario, &self.limits) else { return none() };
         let share = rounds.spread(|found| Some(share(found, limit)));
-        share.map_or_else(none, |share| {
-            format!("{} of {}", grouped(share.median, 2), limit.part.word())
-        })
+        share.map_or_else(none, |share| format!("{} of {}", grouped(share.median, 2), limit.what))
     }
 
     fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
