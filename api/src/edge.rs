@@ -24,6 +24,9 @@ use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::table::{Route, RouteTable};
 use crate::within::within;
 
+/// Room for the headers of most answers: the handler's, and those that all have.
+pub(crate) const HEADERS_USUAL: usize = 8;
+
 /// The routes and what surrounds them.
 pub struct Edge {
     /// Handlers by path and method.

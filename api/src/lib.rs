@@ -11,6 +11,7 @@
 //! | `views` | every response body |
 //! | `problem` | which error is which status code |
 //! | `state` | what requests share: boards, the pipeline, and the few things below |
+//! | `shown` | what can be had of a product, as bytes |
 //! | `levels`, `sales`, `sampler`, `readiness` | stock, sales, queue and dependencies, asked in bounded ways |
 //! | `live` | what changes is told to those who watch it: SSE, WebSocket |
 //! | `identity` | who asks, and what they may do |
@@ -37,6 +38,7 @@ mod run;
 pub mod sales;
 pub mod sampler;
 pub mod server;
+pub mod shown;
 pub mod state;
 pub mod table;
 mod throttle;

@@ -31,6 +31,7 @@ use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::sales::Sales;
 use crate::sampler::Sampler;
+use crate::shown::Shown;
 use crate::webhook::Signature;
 
 /// The state as handlers are given it.
@@ -67,6 +68,8 @@ pub struct App {
     pub waiting_rooms: WaitingRooms,
     /// Reads stock.
     pub levels: Levels,
+    /// What of it readers were shown last.
+    pub shown: Shown,
     /// Reads sales.
     pub sales: Sales,
     /// Tells clients what changes.
@@ -170,6 +173,7 @@ impl App {
             ),
             waiting_rooms,
             levels,
+            shown: Shown::default(),
             sales,
             live,
             audits: audits(&ports),

@@ -9,6 +9,7 @@ use shared::domain::{Status, Terms, Timestamp, TrackingId};
 use shared::pipeline::admit::{self, Admission, Admitted};
 
 use super::purchases;
+use crate::edge::HEADERS_USUAL;
 use crate::limits::Stands;
 use crate::parse::schema::PurchaseBody;
 use crate::parse::{PurchaseForm, Wait};
@@ -77,9 +78,6 @@ pub(super) async fn accept_and_wait(
         Ok(_) | Err(_) => Ok((stands, ticket.answer(wait)).into_response()),
     }
 }
-
-/// With those that are added on the way out.
-const HEADERS_USUAL: usize = 8;
 
 /// What the client is given for an accepted purchase.
 struct Ticket {

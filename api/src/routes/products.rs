@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use shared::domain::{Catalogue, Product};
 use shared::ports::Clock;
 
@@ -85,9 +86,12 @@ pub async fn show(
 pub async fn availability(
     State(app): State<Shared>,
     ProductPath(product): ProductPath,
-) -> Result<Availability, Problem> {
+) -> Result<Response, Problem> {
     let product = app.product(&product).await?;
-    availability_of(&app, &product).await
+    let seen = app.levels.of(product.id).await?;
+    let catalogue = catalogue(&app)?;
+    let offer = catalogue.offer(&product, app.clock.now()).ok();
+    Ok(app.shown.answer(product, offer, seen))
 }
 
 /// A product as it is shown right now.
@@ -99,7 +103,9 @@ pub(super) async fn view(app: &App, product: &Product) -> Result<ProductView, Pr
 /// What can be had of a product right now.
 pub(super) async fn availability_of(app: &App, product: &Product) -> Result<Availability, Problem> {
     let seen = app.levels.of(product.id).await?;
-    Ok(Availability::new(&*catalogue(app)?, product, seen, app.clock.now()))
+    let catalogue = catalogue(app)?;
+    let offer = catalogue.offer(product, app.clock.now()).ok();
+    Ok(Availability::new(product, offer, seen))
 }
 
 fn catalogue(app: &App) -> Result<Arc<Catalogue>, Problem> {

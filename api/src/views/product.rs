@@ -1,19 +1,13 @@
 //! Products and their stock as clients are shown them.
 
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::domain::{
     Catalogue, Currency, Money, Offer, Product, ProductId, Sku, StockLevel, Timestamp,
 };
 use utoipa::ToSchema;
 
-use super::json::Object;
 use super::text::{Decimal, Moment};
 use crate::levels::Seen;
-
-/// Room for the body of a product with a name and a short description.
-const BYTES_USUAL: usize = 768;
 
 /// What can be had of a product right now.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,11 +66,10 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// What can be had of `product` at `now`.
-    pub fn new(catalogue: &Catalogue, product: &Product, seen: Seen, now: Timestamp) -> Self {
+    /// What can be had of `product` while `offer` holds, if any does.
+    pub fn new(product: &Product, offer: Option<Offer<'_>>, seen: Seen) -> Self {
         let counts = seen.level.counts;
-        let offer = catalogue.offer(product, now);
-        let sale = offer.as_ref().ok().and_then(|offer| offer.sale);
+        let sale = offer.and_then(|offer| offer.sale);
         Self {
             product_id: product.id,
             sku_id: product.sku.clone(),
@@ -91,45 +84,12 @@ impl Availability {
             reserved_count: counts.reserved,
             sold_count: counts.sold,
             total_inventory: counts.total,
-            is_available: is_available(offer.as_ref().ok(), &seen.level),
+            is_available: is_available(offer.as_ref(), &seen.level),
             is_active: product.active,
             image_url: product.image_url.clone(),
             version: seen.level.version,
             as_of: Moment(seen.as_of),
         }
-    }
-}
-
-impl Availability {
-    /// The body as serde would write it.
-    pub fn to_json(&self) -> Vec<u8> {
-        Object::of(BYTES_USUAL)
-            .integer("productId", self.product_id.0)
-            .word("skuId", self.sku_id.as_str())
-            .text("name", &self.name)
-            .text("description", &self.description)
-            .text("category", &self.category)
-            .plain("basePrice", self.base_price.0)
-            .value("flashSalePrice", &self.flash_sale_price)
-            .value("discountPercentage", &self.discount_percentage)
-            .word("currency", self.currency.code())
-            .integer("availableCount", self.available_count)
-            .integer("reservedCount", self.reserved_count)
-            .integer("soldCount", self.sold_count)
-            .integer("totalInventory", self.total_inventory)
-            .flag("isAvailable", self.is_available)
-            .flag("isActive", self.is_active)
-            .value("imageUrl", &self.image_url)
-            .integer("version", self.version)
-            .plain("asOf", self.as_of.0)
-            .end()
-    }
-}
-
-impl IntoResponse for Availability {
-    fn into_response(self) -> Response {
-        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        ([json], self.to_json()).into_response()
     }
 }
 
@@ -198,7 +158,7 @@ impl ProductView {
             currency: product.price.currency,
             per_user_limit: product.per_user_limit,
             active: product.active,
-            availability: Availability::new(catalogue, product, seen, now),
+            availability: Availability::new(product, catalogue.offer(product, now).ok(), seen),
         }
     }
 }
@@ -239,28 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_what_serde_would_write() {
-        let catalogue = Catalogue::new(1, vec![product(1)], vec![sale(7, 1, 100, 200)]);
-        let named = Product {
-            name: "27\" \\ monitor\n".into(),
-            description: "Zoë's \u{7}".into(),
-            image_url: Some("https://example.com/\"".into()),
-            ..product(1)
-        };
-        for (product, now) in [(product(1), 150), (product(1), 200), (named, 150)] {
-            let now = Timestamp::from_millis(now);
-            let availability = Availability::new(&catalogue, &product, seen(), now);
-            let written = String::from_utf8(availability.to_json()).unwrap();
-            assert_eq!(written, serde_json::to_string(&availability).unwrap());
-        }
-    }
-
-    #[test]
     fn the_price_of_an_open_sale_is_shown_with_its_discount() {
         let catalogue = Catalogue::new(1, vec![product(1)], vec![sale(7, 1, 100, 200)]);
         let at = |ms| {
             let now = Timestamp::from_millis(ms);
-            serde_json::to_value(Availability::new(&catalogue, &product(1), seen(), now)).unwrap()
+            let offer = catalogue.offer(&product(1), now).ok();
+            serde_json::to_value(Availability::new(&product(1), offer, seen())).unwrap()
         };
         let open = at(150);
         assert_eq!(open["flashSalePrice"], "499.99");
