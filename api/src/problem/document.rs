@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::kind::Kind;
+use crate::edge::HEADERS_USUAL;
 use crate::views::Object;
 
 /// Room for a document without details.
@@ -101,10 +103,10 @@ impl Problem {
 
     /// The whole answer, for a request of the path `instance`. Headers that are already set (such as
     /// `Allow`) stay.
-    pub fn render(self, instance: &str, mut headers: HeaderMap) -> Response {
+    pub fn render(self, instance: &str, mut set: HeaderMap) -> Response {
         let Contents { kind, detail, details, retry_after_s, headers: more } = *self.0;
         let body = Object::of(BYTES_USUAL)
-            .plain("type", format_args!("/docs#{}", kind.code))
+            .words("type", ["/docs#", kind.code])
             .word("title", kind.title)
             .integer("status", kind.status.as_u16().into())
             .text("detail", &detail)
@@ -112,14 +114,19 @@ impl Problem {
             .word("code", kind.code)
             .value("details", &details)
             .end();
+        set.remove(header::CONTENT_LENGTH);
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = kind.status;
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS_USUAL);
+        headers.extend(set);
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem_json);
-        headers.remove(header::CONTENT_LENGTH);
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         headers.extend(more);
-        (kind.status, headers, body).into_response()
+        response
     }
 }
 

@@ -40,10 +40,17 @@ impl Object {
     }
 
     /// A word that needs no escaping.
-    pub(crate) fn word(mut self, name: &str, word: &str) -> Self {
+    pub(crate) fn word(self, name: &str, word: &str) -> Self {
+        self.words(name, [word])
+    }
+
+    /// Some of them, put together.
+    pub(crate) fn words<const N: usize>(mut self, name: &str, words: [&str; N]) -> Self {
         self.name(name);
         self.0.push(b'"');
-        self.0.extend_from_slice(word.as_bytes());
+        for word in words {
+            self.0.extend_from_slice(word.as_bytes());
+        }
         self.0.push(b'"');
         self
     }
@@ -106,10 +113,11 @@ mod tests {
             .text("text", "a \"b\"\n")
             .plain("plain", 7)
             .word("word", "W")
+            .words("words", ["W", "w"])
             .flag("flag", true)
             .value("value", &[1, 2])
             .end();
-        let expected = r#"{"none":{},"one":{"n":-1},"text":"a \"b\"\n","plain":"7","word":"W","flag":true,"value":[1,2]}"#;
+        let expected = r#"{"none":{},"one":{"n":-1},"text":"a \"b\"\n","plain":"7","word":"W","words":"Ww","flag":true,"value":[1,2]}"#;
         assert_eq!(String::from_utf8(body).unwrap(), expected);
         assert_eq!(Object::of(0).end(), b"{}");
     }
