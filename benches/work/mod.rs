@@ -22,19 +22,19 @@ pub(crate) struct Work {
 }
 
 /// Purchases in a batch: `admit.batch_max`.
-const BATCH: usize = 256;
+const BATCH: usize = 512;
 
 /// All of them.
 pub(crate) const ALL: &[Work] = &[
-    Work { name: "envelope-encode-256", times: 40, make: envelope::encode },
-    Work { name: "envelope-decode-256", times: 20, make: envelope::decode },
-    Work { name: "decide-selling-256", times: 20, make: decide::selling },
-    Work { name: "decide-sold-out-256", times: 20, make: decide::sold_out },
-    Work { name: "decide-limits-256", times: 20, make: decide::limits },
+    Work { name: "envelope-encode-512", times: 20, make: envelope::encode },
+    Work { name: "envelope-decode-512", times: 10, make: envelope::decode },
+    Work { name: "decide-selling-512", times: 10, make: decide::selling },
+    Work { name: "decide-sold-out-512", times: 10, make: decide::sold_out },
+    Work { name: "decide-limits-512", times: 10, make: decide::limits },
     Work { name: "tracking-mint", times: 10_000, make: tracking::mint },
     Work { name: "tracking-verify", times: 10_000, make: tracking::verify },
     Work { name: "tracking-parse", times: 10_000, make: tracking::parse },
     Work { name: "stock-board-apply", times: 10_000, make: boards::stock_apply },
     Work { name: "stock-board-is-short", times: 10_000, make: boards::stock_is_short },
-    Work { name: "outcome-board-apply-256", times: 64, make: boards::outcomes_apply },
+    Work { name: "outcome-board-apply-512", times: 32, make: boards::outcomes_apply },
 ];
