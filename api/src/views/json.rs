@@ -1,8 +1,8 @@
 //! The bodies that are written most often, without serde's general way.
 //!
 //! Member names need no escaping and most values neither, which serde cannot know: it looks at every
-//! byte. That is a third of what a read of stock costs. Each body written here is also described by a
-//! type with `Serialize`, for the OpenAPI document, and a test holds the two to the same bytes.
+//! byte. Each body written here is also described by a type with `Serialize`, for the OpenAPI document,
+//! and a test holds the two to the same bytes.
 
 use std::fmt::Display;
 use std::io::Write as _;

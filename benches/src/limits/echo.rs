@@ -1,8 +1,8 @@
 //! HTTP alone: a bare axum server in a process of its own, asked by the load generator what scenarios
 //! ask, as fast as it answers. No API whose bodies are of this size can do better beside this generator.
 
-use super::echo_server::REFUSING;
 pub use super::echo_server::{EchoServer, serve};
+use super::echo_server::{REFUSING, SERVER};
 use super::error::LimitError;
 use super::ground::{Ground, WARM_UP_MAX};
 use super::show::Echo as Line;
@@ -11,6 +11,9 @@ use crate::measure::{Arrivals, Measurement};
 
 /// As many as the load generator uses where nobody says otherwise.
 const CONNECTIONS: usize = 256;
+
+/// The name under which the generator's own processes are counted.
+const GENERATOR: &str = "load";
 
 /// What is asked, and below which path.
 const ASKED: [(Scenario, &str); 3] =
@@ -44,9 +47,14 @@ pub async fn measure(
     Ok(found)
 }
 
-/// Processor time of one of the processes for a request, in microseconds.
-pub(super) fn cpu_us(echo: &Measurement, process: &str) -> Option<f64> {
-    let used = echo.processes.iter().find(|used| used.name == process)?;
-    let answered = echo.answered_per_s * echo.wall_s;
-    (answered > 0.0).then(|| used.cpu_s * 1e6 / answered)
+/// Processor time of the server and of the generator for a request, in microseconds.
+pub(super) fn cpu_us(echo: &Measurement) -> [f64; 2] {
+    let used_s = |name| {
+        let used = echo.processes.iter().find(|used| used.name == name);
+        used.map_or(0.0, |used| used.cpu_s)
+    };
+    // The server is a child of the generator, so its time is in both.
+    let (server_s, all_s) = (used_s(SERVER), used_s(GENERATOR));
+    let answered = (echo.answered_per_s * echo.wall_s).max(1.0);
+    [server_s, (all_s - server_s).max(0.0)].map(|seconds| seconds * 1e6 / answered)
 }

@@ -27,8 +27,6 @@ const ACCEPTED: &str = r#"{"accepted":true,"trackingId":"019a9d2e-3c00-8000-8000
 const AVAILABLE: &str = r#"{"productId":1,"skuId":"PHONE-15","name":"Phone 15","description":"The new one, 256 GB","category":"electronics","basePrice":"999.00","flashSalePrice":null,"discountPercentage":null,"currency":"USD","availableCount":999,"reservedCount":0,"soldCount":1,"totalInventory":1000,"isAvailable":true,"isActive":true,"imageUrl":null,"version":2,"asOf":"2026-01-01T00:00:00.000Z"}"#;
 /// Its name among the processes of a measurement.
 pub(super) const SERVER: &str = "server";
-/// And the generator's own.
-pub(super) const CLIENT: &str = "load";
 
 const REFUSED: &str = r#"{"type":"/docs#OUT_OF_STOCK","title":"Too few units are available","status":409,"detail":"Too few units are available","instance":"/api/v1/async/purchase","code":"OUT_OF_STOCK","details":{}}"#;
 

@@ -5,7 +5,6 @@ use std::fmt;
 use indicatif::HumanCount;
 
 use super::echo::cpu_us;
-use super::echo_server::{CLIENT, SERVER};
 use super::{Claim, Confirm, Insert, Limits};
 use crate::measure::Measurement;
 
@@ -18,9 +17,8 @@ pub(super) struct Echo<'a>(pub(super) &'a Measurement);
 
 impl fmt::Display for Echo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let us = |process| cpu_us(self.0, process).unwrap_or_default();
-        let pays =
-            format!("CPU per request: server {:.1} µs, client {:.1} µs", us(SERVER), us(CLIENT));
+        let [server_us, client_us] = cpu_us(self.0);
+        let pays = format!("CPU per request: server {server_us:.1} µs, client {client_us:.1} µs");
         row(f, "HTTP echo", &format!("as in {}", self.0.scenario), self.0.answered_per_s, &pays)
     }
 }
