@@ -11,23 +11,17 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
-/// Runs `work` for `limit` at most. The timer, large as it is, is made at the second look only: most work is
-/// done at the first (refusals, reads), and a body that came with its headers is there at the next.
+/// Runs `work` for `limit` at most. Most work is done at the first look: refusals, reads, bodies that came with
+/// their headers. The timer, large as it is, is made only for what waits.
 pub(crate) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T, TooLong> {
     let mut work = pin!(work);
-    let (mut looks, mut timer): (u8, Option<Pin<Box<Sleep>>>) = (0, None);
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|context| {
         if let Poll::Ready(done) = work.as_mut().poll(context) {
             return Poll::Ready(Ok(done));
-        }
-        looks = looks.saturating_add(1);
-        if looks == 1 {
-            // So that there is a second, whoever wakes the work.
-            context.waker().wake_by_ref();
-            return Poll::Pending;
         }
         let timer = timer.get_or_insert_with(|| Box::pin(sleep(limit)));
         timer.as_mut().poll(context).map(|()| Err(TooLong))
@@ -49,7 +43,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_asked_twice_for_being_late() {
+    async fn work_is_looked_at_once_per_wake_up() {
         let mut looks = 0;
         let third = poll_fn(|context| {
             looks += 1;
