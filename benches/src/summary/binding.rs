@@ -113,10 +113,9 @@ fn slowest(parts: &[Part], limits: &[Limits]) -> Option<Limit> {
     found.min_by(|one, other| one.per_s.total_cmp(&other.per_s))
 }
 
-/// What a run reached of its limit; what is accepted is not yet settled, so there it is the answers.
+/// What a run reached of its limit.
 pub(crate) fn share(found: &Measurement, limit: Limit) -> f64 {
-    let per_s = if found.scenario == "accept" { found.answered_per_s } else { yield_per_s(found) };
-    per_s / limit.per_s
+    yield_per_s(found) / limit.per_s
 }
 
 fn most(values: impl Iterator<Item = f64>) -> Option<f64> {

@@ -98,10 +98,14 @@ mod tests {
         Measurement { scenario, settled_per_s: Some(per_s), answered_per_s: per_s, wal, ..found }
     }
 
+    fn answering(scenario: &str, per_s: f64) -> Measurement {
+        Measurement { scenario: scenario.into(), answered_per_s: per_s, ..settling(per_s / 10.0) }
+    }
+
     fn limits() -> serde_json::Value {
         json!({
             "measuredS": 3.0, "cores": 2,
-            "echo": [Measurement { scenario: "accept".into(), answered_per_s: 90_000.0, ..settling(1.0) }],
+            "echo": [answering("accept", 90_000.0), answering("reads", 90_000.0)],
             "confirm": [{ "batch": 256, "consumed": true, "inFlight": 4, "messageBytes": 9,
                           "messagesPerS": 200.0, "purchasesPerS": 60_000.0 }],
             "claim": [{ "batch": 256, "inFlight": 4, "callsPerS": 1.0, "purchasesPerS": 3e5 }],
@@ -133,6 +137,17 @@ mod tests {
         assert!(text.contains("| HTTP, POST and 202 | 90,000 |"), "{text}");
         let costs: Vec<_> = text.lines().filter(|line| line.starts_with("| settle")).collect();
         assert!(costs[1].contains("| 400 (400–400) |"), "{}", costs[1]);
+    }
+
+    #[test]
+    fn a_mixed_load_is_about_answers() {
+        let text = Folder::new("mixed")
+            .with("mixed.1.json", &answering("mixed", 40_000.0))
+            .with("limits.1.json", &limits())
+            .summed_up();
+        // Nine reads take 100 µs at 90,000 per second, and a purchase 25 µs at 40,000.
+        let row = text.lines().find(|line| line.starts_with("| mixed")).unwrap();
+        assert!(row.ends_with("| 0.50 of nine HTTP, GET to one purchase |"), "{row}");
     }
 
     #[test]

@@ -64,9 +64,11 @@ impl Rounds {
     }
 }
 
-/// What a scenario is about: settled purchases per second, or answers where nothing is bought to an end.
+/// What a scenario is about: settled purchases per second, or answers where it is not about purchases, or
+/// not about their end.
 pub(crate) fn yield_per_s(found: &Measurement) -> f64 {
-    found.settled_per_s.unwrap_or(found.answered_per_s)
+    let answers = matches!(&*found.scenario, "accept" | "mixed");
+    found.settled_per_s.filter(|_| !answers).unwrap_or(found.answered_per_s)
 }
 
 /// How many that were.

@@ -89,8 +89,8 @@ impl Summary {
     fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\nProcessor seconds for 1,000 settled purchases (answered requests, where nothing is \
-             bought), by process, and what each takes of the write-ahead log:"
+            "\nProcessor seconds for 1,000 settled purchases (answered requests, where a scenario is \
+             about these), by process, and what each takes of the write-ahead log:"
         )?;
         let processes = self.processes();
         let mut heads = vec!["scenario"];
