@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::adapters::family;
+use shared::config::AuthMode;
 use shared::domain::{IdempotencyKey, RatePolicy, UserId};
 use shared::ports::RateAsk;
 
@@ -104,7 +105,12 @@ async fn holds_that_are_let_go_again_and_again_are_limited_and_paid_ones_are_not
 
 #[tokio::test]
 async fn sign_ins_are_limited_by_name_and_by_address() {
-    let app = TestApp::with(1, |config| config.limits.sign_ins_per_minute = 3).await;
+    let app = TestApp::with(1, |config| {
+        config.limits.sign_ins_per_minute = 3;
+        // Such a shop is ready once it has the keys of its tokens.
+        config.auth.mode = AuthMode::Jwt;
+    })
+    .await;
     let login = async |user: &str, from: &str| {
         let body = json!({"userId": user, "password": "wrong horse battery"});
         let headers = [("x-forwarded-for", from)];
@@ -120,6 +126,7 @@ async fn sign_ins_are_limited_by_name_and_by_address() {
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_address_has_its_own_limit() {
     let app = TestApp::with(1, |config| {
+        config.auth.mode = AuthMode::Jwt;
         config.limits.sign_ins_per_minute = 1;
         config.limits.per_ip_per_second = 4;
         config.http.trusted_proxies = "127.0.0.0/8".to_owned().try_into().unwrap();
