@@ -19,7 +19,7 @@ pub(crate) const ECHO_SERVER: &str = "echo-server";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How long each figure is measured; there are 29 of them
+    /// How long each figure is measured, those of HTTP for half a second at least; there are 29 of them
     #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
     seconds: Duration,
     /// Print one JSON object

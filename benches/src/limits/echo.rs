@@ -1,6 +1,8 @@
 //! HTTP alone: a bare axum server in a process of its own, asked by the load generator what scenarios
 //! ask, as fast as it answers. No API whose bodies are of this size can do better beside this generator.
 
+use std::time::Duration;
+
 pub use super::echo_server::{EchoServer, serve};
 use super::echo_server::{REFUSING, SERVER};
 use super::error::LimitError;
@@ -15,6 +17,9 @@ const CONNECTIONS: usize = 256;
 /// The name under which the generator's own processes are counted.
 const GENERATOR: &str = "load";
 
+/// Hundreds of connections must have been opened and answered, also on a machine that is busy otherwise.
+const EACH_MIN: Duration = Duration::from_millis(500);
+
 /// What is asked, and below which path.
 const ASKED: [(Scenario, &str); 3] =
     [(Scenario::Accept, ""), (Scenario::SoldOut, REFUSING), (Scenario::Reads { polls: 0.0 }, "")];
@@ -27,7 +32,7 @@ pub async fn measure(
     let mut found = Vec::new();
     for (scenario, base) in ASKED {
         let load = Load {
-            duration: ground.each,
+            duration: ground.each.max(EACH_MIN),
             warm_up: WARM_UP_MAX.min(ground.each),
             processes: vec![server.watched()?],
             ..Load::new(
