@@ -184,18 +184,12 @@ fn unauthenticated(detail: &'static str, invalid_token: bool) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+    use jsonwebtoken::{Algorithm, EncodingKey};
     use shared::config::DEFAULT_TOML;
 
     use super::*;
-    use crate::identity::keys::Ring;
-    use crate::identity::tokens::{Claims, Verifier, sign};
-
-    fn ring(secret: &[u8]) -> Ring {
-        let key = DecodingKey::from_secret(secret);
-        let verifier = Verifier::new(Algorithm::HS256, key, secret);
-        Ring::outside([("k".to_owned(), verifier)].into())
-    }
+    use crate::identity::tokens::{Claims, sign};
+    use crate::identity::verified::tests::ring;
 
     #[test]
     fn a_token_that_was_believed_is_not_without_its_key() {

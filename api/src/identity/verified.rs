@@ -60,7 +60,7 @@ impl VerifiedTokens {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::cell::Cell;
 
     use jsonwebtoken::{Algorithm, DecodingKey};
@@ -69,7 +69,8 @@ mod tests {
     use super::*;
     use crate::identity::tokens::Verifier;
 
-    fn ring(secret: &[u8]) -> Ring {
+    /// A ring of this one key.
+    pub(in crate::identity) fn ring(secret: &[u8]) -> Ring {
         let key = DecodingKey::from_secret(secret);
         let verifier = Verifier::new(Algorithm::HS256, key, secret);
         Ring::outside([("k".to_owned(), verifier)].into())

@@ -122,7 +122,7 @@ pub async fn restock(
     access: Access,
     ProductPath(named): ProductPath,
     JsonBody(body): JsonBody,
-) -> Result<Json<Availability>, Problem> {
+) -> Result<Response, Problem> {
     let delta = parse_restock(&body)?;
     let product = app.product(&named).await?;
     let id = product.id;
@@ -134,7 +134,7 @@ pub async fn restock(
         Ok(())
     })
     .await?;
-    products::availability_of(&app, &product).await.map(Json)
+    products::availability_of(&app, product).await
 }
 
 /// Audits

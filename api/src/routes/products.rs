@@ -88,10 +88,7 @@ pub async fn availability(
     ProductPath(product): ProductPath,
 ) -> Result<Response, Problem> {
     let product = app.product(&product).await?;
-    let seen = app.levels.of(product.id).await?;
-    let catalogue = catalogue(&app)?;
-    let offer = catalogue.offer(&product, app.clock.now()).ok();
-    Ok(app.shown.answer(product, offer, seen))
+    availability_of(&app, product).await
 }
 
 /// A product as it is shown right now.
@@ -101,11 +98,11 @@ pub(super) async fn view(app: &App, product: &Product) -> Result<ProductView, Pr
 }
 
 /// What can be had of a product right now.
-pub(super) async fn availability_of(app: &App, product: &Product) -> Result<Availability, Problem> {
+pub(super) async fn availability_of(app: &App, product: Arc<Product>) -> Result<Response, Problem> {
     let seen = app.levels.of(product.id).await?;
     let catalogue = catalogue(app)?;
-    let offer = catalogue.offer(product, app.clock.now()).ok();
-    Ok(Availability::new(product, offer, seen))
+    let offer = catalogue.offer(&product, app.clock.now()).ok();
+    Ok(app.shown.answer(product, offer, seen))
 }
 
 fn catalogue(app: &App) -> Result<Arc<Catalogue>, Problem> {
