@@ -11,6 +11,7 @@ use shared::domain::room::{Draw, Line};
 use shared::domain::{SaleId, UserId};
 use shared::ports::rooms::{Call, Joined, LetIn, Rooms};
 use shared::testing::Family::{self, Embedded, Real};
+use shared::testing::eventually;
 use shared::testing::redis::fresh_pool;
 
 const SALE: SaleId = SaleId(7);
@@ -197,6 +198,21 @@ async fn a_line_is_restored_as_it_is_to_go_on_and_only_where_there_is_none(
     assert_eq!(join(&*rooms, &["ann"]).await, [At(20)]);
     let other = SaleId(8);
     assert_eq!(rooms.look(other, NOW).await.unwrap(), None, "lines do not share");
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_caller_makes_a_line_until_it_had_its_time(#[values(Real, Embedded)] family: Family) {
+    let rooms = rooms(family).await;
+    let may =
+        async |sale, now_ms, until_ms| rooms.may_restore(sale, now_ms, until_ms).await.unwrap();
+    assert!(may(SALE, NOW, NOW + 300).await);
+    assert!(!may(SALE, NOW, NOW + 300).await);
+    assert!(may(SaleId(8), NOW, NOW + 300).await, "lines do not share");
+    // By the clock of Redis, and by the one that is passed.
+    eventually("another one may", async || may(SALE, NOW + 300, NOW + 600).await.then_some(()))
+        .await;
+    assert!(!may(SALE, NOW + 300, NOW + 600).await);
 }
 
 #[rstest]

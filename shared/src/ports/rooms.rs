@@ -57,6 +57,15 @@ pub trait Rooms: Send + Sync {
     /// The line of a sale; none where there is none, or where it was lost.
     async fn look(&self, sale: SaleId, now_ms: i64) -> Result<Option<Line>, RoomsError>;
 
+    /// Whether the caller is the one to make the line of a sale: nobody else is until `until_ms`, or until this is lost
+    /// too.
+    async fn may_restore(
+        &self,
+        sale: SaleId,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> Result<bool, RoomsError>;
+
     /// Makes the line of a sale where there is none, as it is to go on. It may be forgotten at `forget_ms`.
     async fn restore(
         &self,

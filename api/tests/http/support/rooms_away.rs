@@ -22,6 +22,15 @@ impl Rooms for Switched<dyn Rooms> {
         self.there()?.look(sale, now_ms).await
     }
 
+    async fn may_restore(
+        &self,
+        sale: SaleId,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> Result<bool, RoomsError> {
+        self.there()?.may_restore(sale, now_ms, until_ms).await
+    }
+
     async fn restore(
         &self,
         sale: SaleId,

@@ -11,7 +11,11 @@ use crate::ports::rooms::{Call, Joined, LetIn, Rooms, RoomsError};
 
 /// Lines behind one mutex.
 #[derive(Debug, Default)]
-pub struct EmbeddedRooms(Mutex<HashMap<SaleId, Room>>);
+pub struct EmbeddedRooms {
+    rooms: Mutex<HashMap<SaleId, Room>>,
+    /// Until when one caller is making a line.
+    restoring: Mutex<HashMap<SaleId, i64>>,
+}
 
 #[derive(Debug, Default)]
 struct Room {
@@ -31,7 +35,11 @@ struct Room {
 
 impl EmbeddedRooms {
     fn rooms(&self) -> MutexGuard<'_, HashMap<SaleId, Room>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn restoring(&self) -> MutexGuard<'_, HashMap<SaleId, i64>> {
+        self.restoring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `with` on the line of a sale, if there is one.
@@ -42,6 +50,7 @@ impl EmbeddedRooms {
     /// Loses everything, as a Redis that is started anew does.
     pub fn flush(&self) {
         self.rooms().clear();
+        self.restoring().clear();
     }
 }
 
@@ -62,6 +71,19 @@ impl Rooms for EmbeddedRooms {
                 now_ms,
             }
         }))
+    }
+
+    async fn may_restore(
+        &self,
+        sale: SaleId,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> Result<bool, RoomsError> {
+        let mut restoring = self.restoring();
+        restoring.retain(|_, until_ms| *until_ms > now_ms);
+        let free = !restoring.contains_key(&sale);
+        restoring.entry(sale).or_insert(until_ms);
+        Ok(free)
     }
 
     async fn restore(

@@ -1,4 +1,4 @@
-//! Waiting rooms: five keys per sale, `{room:SALE}:…`, which Redis forgets by itself when the sale is long over.
+//! Waiting rooms: six keys per sale, `{room:SALE}:…`, which Redis forgets by itself when the sale is long over.
 //!
 //! | key | what |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `heard` (hash) | index → when last heard of; 0: left |
 //! | `letin` (hash) | index → when let in |
 //! | `inside` (sorted set) | index → until when believed to be inside |
+//! | `restoring` | somebody is making the line |
 
 use std::sync::{Arc, LazyLock};
 
@@ -137,6 +138,20 @@ impl Rooms for RedisRooms {
             since_ms: number(since),
             now_ms,
         }))
+    }
+
+    async fn may_restore(
+        &self,
+        sale: SaleId,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> Result<bool, RoomsError> {
+        let life_ms = until_ms.saturating_sub(now_ms).max(1);
+        let mut command = redis::cmd("SET");
+        command.arg(key(sale, "restoring")).arg("").arg("NX").arg("PX").arg(life_ms);
+        let set = self.pool.call(async |mut redis| command.query_async(&mut redis).await).await;
+        let set: Option<String> = set.map_err(RoomsError)?;
+        Ok(set.is_some())
     }
 
     async fn restore(

@@ -3,8 +3,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tracing::info;
 
 use super::{RoomError, RoomState, usher};
@@ -21,6 +23,11 @@ pub(super) const BLOCK: u64 = 1_000;
 const TRIES: usize = 5;
 /// A line is kept for so long after its sale.
 const KEPT_MS: i64 = 24 * 3_600 * 1_000;
+
+/// Whoever is making a line has so long for it: after that another one does, and what was reserved is a gap.
+const RESTORING_MS: i64 = 2_000;
+/// How often those look who wait for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The place that a user got.
 pub(super) type Index = Result<u64, RoomError>;
@@ -77,8 +84,23 @@ impl Lines {
         line.ok_or_else(|| RoomError::Unavailable("the line was lost".into()))
     }
 
-    /// Makes the line of a sale, or makes it anew where it was lost: it goes on from the book.
+    /// Makes the line of a sale, or makes it anew where it was lost: it goes on from the book. One caller does, for
+    /// what each would reserve is a gap in front of the line that is made first: places of nobody, let in before
+    /// anybody else.
     async fn restore(&self, sale: &Sale, rules: &RoomRules) -> Result<(), RoomError> {
+        loop {
+            let now_ms = self.clock.now().millis();
+            if self.rooms.may_restore(sale.id, now_ms, now_ms + RESTORING_MS).await? {
+                return self.restore_alone(sale, rules).await;
+            }
+            sleep(LOOK_AGAIN).await;
+            if self.rooms.look(sale.id, now_ms).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn restore_alone(&self, sale: &Sale, rules: &RoomRules) -> Result<(), RoomError> {
         let page = self.book.reserve(sale.id, BLOCK).await?;
         let now = self.clock.now();
         let joined = page.reserved.saturating_sub(BLOCK);
@@ -207,4 +229,71 @@ fn let_in_before(line: &Line, page: &RoomPage, rules: &RoomRules) -> Vec<LetIn> 
     };
     // The first call of a number counts: later ones are repeated first.
     page.calls.iter().rev().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::SeqCst;
+
+    use async_trait::async_trait;
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::adapters::embedded::{EmbeddedLedger, EmbeddedRooms};
+    use crate::domain::testing::sale;
+    use crate::ports::{LedgerError, SystemClock};
+
+    /// Reserves at once and tells whoever asked first of it last.
+    struct LateForTheFirst {
+        book: EmbeddedLedger,
+        asked: AtomicU32,
+    }
+
+    #[async_trait]
+    impl RoomBook for LateForTheFirst {
+        async fn reserve(&self, sale: SaleId, count: u64) -> Result<RoomPage, LedgerError> {
+            let page = self.book.reserve(sale, count).await;
+            if self.asked.fetch_add(1, SeqCst) == 0 {
+                sleep(Duration::from_millis(200)).await;
+            }
+            page
+        }
+
+        async fn call(
+            &self,
+            sale: SaleId,
+            call: RoomCall,
+            forget_before_ms: i64,
+        ) -> Result<(), LedgerError> {
+            self.book.call(sale, call, forget_before_ms).await
+        }
+
+        async fn shuffle(&self, sale: SaleId, draw: &Draw) -> Result<Draw, LedgerError> {
+            self.book.shuffle(sale, draw).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_many_find_missing_begins_at_its_beginning() {
+        let clock = Arc::new(SystemClock);
+        let book = EmbeddedLedger::new(clock.clone());
+        let book = Arc::new(LateForTheFirst { book, asked: AtomicU32::new(0) });
+        let rooms = Arc::new(EmbeddedRooms::default());
+        let boards = Arc::new(Boards::new(NonZeroUsize::MIN, Duration::from_secs(3_600)));
+        let instance = || {
+            let clock = Arc::new(LedgerClock::new(clock.clone()));
+            Lines::new(rooms.clone(), book.clone(), Arc::clone(&boards), clock)
+        };
+        let instances: Vec<Lines> = (0..4).map(|_| instance()).collect();
+        let sale = sale(7, 1, 0, clock.now().millis() + 3_600_000);
+        let rules = RoomRules::default();
+        let looks = instances.iter().map(|lines| lines.look(&sale, &rules));
+        for line in join_all(looks).await {
+            let line = line.unwrap();
+            assert_eq!((line.joined, line.reserved), (0, BLOCK));
+            assert_eq!(line.draw.map(|draw| draw.count), Some(0), "nobody came early");
+        }
+    }
 }
