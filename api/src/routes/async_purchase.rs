@@ -88,18 +88,14 @@ struct Ticket {
 }
 
 async fn accept(app: &App, request: admit::Request) -> Result<(Stands, Ticket), Problem> {
-    let Admission { admitted, quota } = app.admitter.admit(request, || app.admitter.room()).await?;
+    let Admission { admitted, quota } = app.admitter.accept(request).await?;
     let ticket = match admitted {
-        Admitted::Purchase(purchase) => {
-            let ticket = Ticket {
-                id: purchase.id,
-                status: Status::Queued,
-                terms: Some(purchase.terms.clone()),
-                accepted_at: purchase.accepted_at,
-            };
-            app.admitter.publish(purchase).await?;
-            ticket
-        }
+        Admitted::Purchase(purchase) => Ticket {
+            id: purchase.id,
+            status: Status::Queued,
+            terms: Some(purchase.terms),
+            accepted_at: purchase.accepted_at,
+        },
         Admitted::Stored(order) => Ticket {
             id: order.id,
             status: order.status,

@@ -83,9 +83,21 @@ impl Limiter {
         }
     }
 
-    /// Takes one of what all instances have together; `here` is what this one said of it, and counts where
-    /// the others cannot be asked.
-    pub async fn take_everywhere(&self, ask: RateAsk, here: Rated) -> Rated {
+    /// Takes one for each of what all instances have together, for those who ask in batches of their own; `here`
+    /// is what this one said of each, and counts where the others cannot be asked.
+    pub async fn take_everywhere(&self, asks: &[RateAsk], here: Vec<Rated>) -> Vec<Rated> {
+        self.rates.take(asks).await.unwrap_or_else(|error| {
+            debug!(%error, "this instance counts alone");
+            here
+        })
+    }
+
+    /// Takes one here, and if there is one, everywhere.
+    pub async fn take(&self, ask: RateAsk) -> Rated {
+        let here = self.take_here(&ask);
+        if !here.allowed {
+            return here;
+        }
         match self.everywhere.submit(ask).await {
             Ok(Ok(rated)) => rated,
             Ok(Err(error)) => {
@@ -95,12 +107,6 @@ impl Limiter {
             // Too many are in line: it is not for this limit to refuse them.
             Err(_) => here,
         }
-    }
-
-    /// Takes one here, and if there is one, everywhere.
-    pub async fn take(&self, ask: RateAsk) -> Rated {
-        let here = self.take_here(&ask);
-        if here.allowed { self.take_everywhere(ask, here).await } else { here }
     }
 
     /// Gives one back, here and everywhere, as far as anybody can be asked.

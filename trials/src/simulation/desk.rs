@@ -141,21 +141,20 @@ async fn purchase(app: &App, want: &Want, sync: bool) -> Answer {
         pass: None,
         traceparent: None,
     };
-    let room = || if sync { app.concluder.room() } else { app.admitter.room() };
-    let purchase = match app.admitter.admit(request, room).await.map(|admission| admission.admitted)
-    {
+    let admission = if sync {
+        app.admitter.admit(request, || app.concluder.room()).await
+    } else {
+        app.admitter.accept(request).await
+    };
+    let purchase = match admission.map(|admission| admission.admitted) {
         Ok(Admitted::Purchase(purchase)) => purchase,
         Ok(Admitted::Stored(order)) if sync => return decided(&order),
         Ok(Admitted::Stored(order)) => return Answer::Accepted { id: order.id },
         Err(AdmitError::Refused(reason)) => return Answer::Refused { reason },
         Err(_) => return Answer::Unknown,
     };
-    let id = purchase.id;
     if !sync {
-        return match app.admitter.publish(purchase).await {
-            Ok(()) => Answer::Accepted { id },
-            Err(_) => Answer::Unknown,
-        };
+        return Answer::Accepted { id: purchase.id };
     }
     match app.concluder.conclude(purchase).await {
         Ok(Settled::Order(order)) => decided(&order),

@@ -1,11 +1,19 @@
 //! Admit: accept a purchase. Everything that can be refused without the ledger is refused here,
 //! from memory; what remains is stamped with an ID, the price and the moment.
 //!
-//! user's limit here → product known → sale window → edge check → pass → mint → room in line → user's limit
-//! everywhere → idempotency → publish → 202
+//! user's limit here → product known → sale window → edge check → pass → mint → room in line → a round with
+//! all others who are in line: user's limit everywhere → idempotency → publish → 202
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod` | what one request meets |
+//! | `round` | what many of them do together |
+//! | `quota` | limits per user |
+//! | `request` | what clients ask for, and what they get |
 
 mod quota;
 mod request;
+mod round;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,27 +22,24 @@ use std::time::Duration;
 use metrics::{Counter, counter};
 use tracing::debug;
 
+use self::quota::Taking;
 pub use self::quota::{Quota, UserLimits};
 pub use self::request::{Admission, AdmitError, Admitted, Item, Request, Want};
+use self::round::{Candidate, Passed, Rounds};
 use super::group_commit::{Bounds, GroupCommit, LineError};
 use super::key::KeyRing;
 use super::recall::{Earlier, Recall};
 use crate::boards::Boards;
 use crate::domain::room::Pass;
 use crate::domain::{
-    Fingerprint, Keyed, Kind, Product, ProductId, ProductRef, Purchase, Reason, Sale, SaleId,
-    Terms, Timestamp,
+    Fingerprint, Keyed, Kind, Order, Product, ProductId, ProductRef, Purchase, Reason, Sale,
+    SaleId, Terms, Timestamp,
 };
 use crate::failpoints;
-use crate::planted::planted;
-use crate::ports::{
-    Clock, IdempotencyError, IdempotencyMap, Ledger, LedgerClock, PurchaseQueue, QueueError,
-};
+use crate::ports::{Clock, IdempotencyMap, Ledger, LedgerClock, PurchaseQueue};
 
-/// Keys in one call of the map, however small the messages are that go to the broker.
-const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-
-type Remembered = Result<Option<Purchase>, IdempotencyError>;
+/// Users and keys in one call, however small the messages are that go to the broker.
+const CALL_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 /// Accepts purchases.
 #[derive(Clone)]
@@ -45,13 +50,22 @@ pub struct Admitter {
     ledger: Arc<dyn Ledger>,
     queue: Arc<dyn PurchaseQueue>,
     recall: Recall,
-    remembering: GroupCommit<Purchase, Remembered>,
-    publishing: GroupCommit<Purchase, Result<(), QueueError>>,
+    accepting: GroupCommit<Candidate, Passed>,
+    clearing: GroupCommit<Candidate, Passed>,
     limits: UserLimits,
     timeout: Duration,
     hold_seconds: u32,
     /// By reason, in the order of their declaration.
     refusals: Arc<[Counter]>,
+    accepted: Counter,
+}
+
+/// What becomes of a request by what is known here.
+enum Checked {
+    /// It goes on.
+    Candidate(Candidate),
+    /// A retry of an order that the ledger already has.
+    Stored(Arc<Order>),
 }
 
 /// What an admitter works with.
@@ -75,15 +89,21 @@ pub struct Parts {
 }
 
 impl Admitter {
-    /// An admitter that publishes in batches within `bounds`; a purchase not confirmed within
-    /// `timeout` is not accepted.
+    /// An admitter whose rounds are within `bounds`; a purchase not confirmed within `timeout` is not accepted.
     pub fn new(parts: Parts, bounds: Bounds, timeout: Duration) -> Self {
-        let (queue, map) = (Arc::clone(&parts.queue), parts.idempotency);
-        let keys = Bounds { batch_max: KEYS_MAX, ..bounds };
+        let calls = Bounds { batch_max: CALL_MAX, ..bounds };
+        let recall =
+            Recall::start(Arc::clone(&parts.idempotency), Arc::clone(&parts.ledger), calls);
+        let accept = Rounds {
+            limits: parts.limits.clone(),
+            map: parts.idempotency,
+            queue: Arc::clone(&parts.queue),
+        };
+        let clear = accept.clone();
         Self {
-            recall: Recall::start(Arc::clone(&map), Arc::clone(&parts.ledger), keys),
-            remembering: GroupCommit::start(keys, move |batch| remember(Arc::clone(&map), batch)),
-            publishing: GroupCommit::start(bounds, move |batch| publish(Arc::clone(&queue), batch)),
+            recall,
+            accepting: GroupCommit::start(bounds, move |batch| accept.clone().accept(batch)),
+            clearing: GroupCommit::start(calls, move |batch| clear.clone().clear(batch)),
             boards: parts.boards,
             keys: parts.keys,
             clock: parts.clock,
@@ -93,35 +113,64 @@ impl Admitter {
             timeout,
             hold_seconds: parts.hold_seconds,
             refusals: Reason::ALL.iter().map(|&reason| refusals(reason)).collect(),
+            accepted: counter!("doorbuster_accepted_total", "mode" => "async"),
         }
     }
 
-    /// Checks and stamps a request. Nothing is published yet. `room` says whether there is a place
-    /// in the line that the purchase goes to next: whoever is turned away there costs no round trip
-    /// before. Who is refused by what is known here costs none either, and so does not count for the
-    /// user's limit elsewhere.
+    /// Accepts a request for the queue: a `Purchase` is with the broker for good.
+    pub async fn accept(&self, request: Request) -> Result<Admission, AdmitError> {
+        let candidate = match self.check(request, || self.room()).await? {
+            Checked::Candidate(candidate) => candidate,
+            Checked::Stored(order) => return Ok(Admission::stored(order)),
+        };
+        // Boxed: a timer is large, and would make every step of the request's future as large.
+        let accepted = tokio::time::timeout(self.timeout, self.accepting.submit(candidate));
+        let late = |_| AdmitError::Unavailable("the broker did not confirm in time".into());
+        let (purchase, quota) = Box::pin(accepted).await.map_err(late)???;
+        failpoints::reach("admit.confirmed").await;
+        self.accepted.increment(1);
+        Ok(Admission { admitted: Admitted::Purchase(purchase), quota })
+    }
+
+    /// Whether a purchase could be accepted for the queue now.
+    fn room(&self) -> Result<(), AdmitError> {
+        self.queue.writable().map_err(|error| AdmitError::Unavailable(error.to_string()))?;
+        Ok(self.accepting.room().map(drop)?)
+    }
+
+    /// Admits a request that its caller settles, which is not published: `room` says whether there is a place in
+    /// the line that it goes to next.
     pub async fn admit(
         &self,
         request: Request,
         room: impl Fn() -> Result<(), LineError>,
     ) -> Result<Admission, AdmitError> {
+        let candidate = match self.check(request, || Ok(room()?)).await? {
+            Checked::Candidate(candidate) => candidate,
+            Checked::Stored(order) => return Ok(Admission::stored(order)),
+        };
+        let (purchase, quota) = if candidate.needs_nobody() {
+            (candidate.purchase, None)
+        } else {
+            self.clearing.submit(candidate).await??
+        };
+        Ok(Admission { admitted: Admitted::Purchase(purchase), quota })
+    }
+
+    /// Checks and stamps a request. Whoever is turned away for want of `room` costs no round trip before. Who is
+    /// refused by what is known here costs none either, and so does not count for the user's limit elsewhere.
+    async fn check(
+        &self,
+        request: Request,
+        room: impl Fn() -> Result<(), AdmitError>,
+    ) -> Result<Checked, AdmitError> {
         let taking = self.limits.take_here(&request).map_err(AdmitError::Limited)?;
         let refused = match self.stamp(&request).await {
             Ok(purchase) => {
-                let keyed = purchase.keyed.is_some();
-                if keyed || request.want == Want::Hold || !taking.is_nothing() {
-                    room()?;
-                }
+                room()?;
                 let taking = self.limits.take_hold_here(taking, &request);
                 let taking = taking.map_err(AdmitError::Limited)?;
-                let quota = self.limits.take_everywhere(taking, &request.user_id).await;
-                let quota = quota.map_err(AdmitError::Limited)?;
-                let admitted = if keyed {
-                    self.remember(purchase).await?
-                } else {
-                    Admitted::Purchase(purchase)
-                };
-                return Ok(Admission { admitted, quota });
+                return Ok(Checked::Candidate(Candidate { purchase, taking }));
             }
             Err(
                 refused @ (AdmitError::Refused(_)
@@ -131,8 +180,8 @@ impl Admitter {
             Err(error) => return Err(error),
         };
         // A retry of something accepted earlier is answered by that, whatever holds now.
-        if let Some(admitted) = self.earlier(&request).await? {
-            return Ok(Admission { admitted, quota: None });
+        if let Some(earlier) = self.earlier(&request).await? {
+            return Ok(earlier);
         }
         if let AdmitError::Refused(reason) = refused
             && let Some(counter) = self.refusals.get(reason as usize)
@@ -140,33 +189,6 @@ impl Admitter {
             counter.increment(1);
         }
         Err(refused)
-    }
-
-    /// Whether a purchase could be published now.
-    pub fn room(&self) -> Result<(), LineError> {
-        self.publishing.room().map(drop)
-    }
-
-    /// Publishes an admitted purchase; `Ok` means the broker has it for good.
-    pub async fn publish(&self, purchase: Purchase) -> Result<(), AdmitError> {
-        failpoints::reach("admit.stamped").await;
-        self.queue.writable().map_err(|error| AdmitError::Unavailable(error.to_string()))?;
-        // Boxed: a timer is large, and would make every step of the request's future as large.
-        let confirmed = tokio::time::timeout(self.timeout, self.publishing.submit(purchase));
-        match Box::pin(confirmed).await {
-            Ok(Ok(Ok(()))) => {
-                failpoints::reach("admit.confirmed").await;
-                counter!("doorbuster_accepted_total", "mode" => "async").increment(1);
-                Ok(())
-            }
-            Ok(Ok(Err(QueueError::Refused(why)))) => {
-                debug!(why, "the broker refused");
-                Err(AdmitError::Overloaded)
-            }
-            Ok(Ok(Err(error))) => Err(AdmitError::Unavailable(error.to_string())),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(AdmitError::Unavailable("the broker did not confirm in time".into())),
-        }
     }
 
     /// The product a request names; one that is not in the catalogue is looked up before it is
@@ -269,22 +291,8 @@ impl Admitter {
         }
     }
 
-    /// Remembers a keyed purchase, or gives the one remembered under its key. Without the map the
-    /// ledger's unique index is the backstop.
-    async fn remember(&self, purchase: Purchase) -> Result<Admitted, AdmitError> {
-        match self.remembering.submit(purchase.clone()).await? {
-            Ok(None) => Ok(Admitted::Purchase(purchase)),
-            Ok(Some(original)) => same_request(purchase.keyed.as_ref(), original.keyed.as_ref())
-                .map(|()| Admitted::Purchase(original)),
-            Err(error) => {
-                debug!(%error, "accepting without the idempotency map");
-                Ok(Admitted::Purchase(purchase))
-            }
-        }
-    }
-
     /// What an earlier request under the same key came to.
-    async fn earlier(&self, request: &Request) -> Result<Option<Admitted>, AdmitError> {
+    async fn earlier(&self, request: &Request) -> Result<Option<Checked>, AdmitError> {
         let Some(key) = &request.key else { return Ok(None) };
         let product = self.item(&request.item).await.map(|(product, _)| product.id);
         let keyed = product.ok().map(|product_id| Keyed {
@@ -295,11 +303,12 @@ impl Admitter {
         match self.recall.earlier((request.user_id.clone(), key.clone())).await?? {
             Some(Earlier::Stamped(original)) => {
                 same_request(keyed.as_ref(), original.keyed.as_ref())?;
-                Ok(Some(Admitted::Purchase(*original)))
+                let taking = Taking::default();
+                Ok(Some(Checked::Candidate(Candidate { purchase: *original, taking })))
             }
             Some(Earlier::Stored(order)) => {
                 same_request(keyed.as_ref(), order.keyed.as_ref())?;
-                Ok(Some(Admitted::Stored(order)))
+                Ok(Some(Checked::Stored(order)))
             }
             None => Ok(None),
         }
@@ -317,22 +326,4 @@ fn fingerprint(request: &Request, product_id: ProductId) -> Fingerprint {
 fn same_request(ours: Option<&Keyed>, theirs: Option<&Keyed>) -> Result<(), AdmitError> {
     let same = matches!((ours, theirs), (Some(a), Some(b)) if a.fingerprint == b.fingerprint);
     if same { Ok(()) } else { Err(AdmitError::Refused(Reason::IdempotencyKeyReused)) }
-}
-
-async fn remember(map: Arc<dyn IdempotencyMap>, batch: Vec<Purchase>) -> Vec<Remembered> {
-    match map.remember(&batch).await {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
-    }
-}
-
-async fn publish(
-    queue: Arc<dyn PurchaseQueue>,
-    batch: Vec<Purchase>,
-) -> Vec<Result<(), QueueError>> {
-    let mut outcome = queue.publish(&batch).await;
-    if planted("accept-without-confirm") {
-        outcome = Ok(());
-    }
-    batch.iter().map(|_| outcome.clone()).collect()
 }

@@ -7,7 +7,7 @@ use metrics::counter;
 use tracing::warn;
 
 use super::request::{Request, Want};
-use crate::domain::{RatePolicy, Rated, UserId};
+use crate::domain::{Purchase, RatePolicy, Rated, UserId};
 use crate::pipeline::limits::Limiter;
 use crate::ports::RateAsk;
 
@@ -33,8 +33,18 @@ pub struct UserLimits {
     holds: Option<RatePolicy>,
 }
 
-/// What a request takes, and what this instance says of it.
-pub(super) struct Taking(Vec<(&'static str, RateAsk, Rated)>);
+/// What a request takes.
+#[derive(Default)]
+pub(super) struct Taking {
+    purchase: Option<Taken>,
+    hold: Option<Taken>,
+}
+
+/// What was taken, and what this instance says of it.
+struct Taken {
+    ask: RateAsk,
+    here: Rated,
+}
 
 impl UserLimits {
     /// At most `per_second` purchases and holds, and `unpaid_holds_per_hour` holds that are not paid for;
@@ -50,50 +60,70 @@ impl UserLimits {
 
     /// Takes a purchase of the user's, as far as this instance knows: whatever becomes of it.
     pub(super) fn take_here(&self, request: &Request) -> Result<Taking, Quota> {
-        let mut taking = Taking(Vec::new());
-        self.take(&mut taking, PURCHASES, self.purchases, request)?;
-        Ok(taking)
+        let purchase = self.take(PURCHASES, self.purchases, &request.user_id)?;
+        Ok(Taking { purchase, hold: None })
     }
 
     /// Takes a hold too, of a request that would be accepted: one that is refused keeps nobody from buying.
     pub(super) fn take_hold_here(
         &self,
-        mut taking: Taking,
+        taking: Taking,
         request: &Request,
     ) -> Result<Taking, Quota> {
         let holds = self.holds.filter(|_| request.want == Want::Hold);
-        self.take(&mut taking, HOLDS, holds, request)?;
-        Ok(taking)
+        Ok(Taking { hold: self.take(HOLDS, holds, &request.user_id)?, ..taking })
     }
 
     fn take(
         &self,
-        taking: &mut Taking,
         name: &'static str,
         policy: Option<RatePolicy>,
-        request: &Request,
-    ) -> Result<(), Quota> {
-        let Some(policy) = policy else { return Ok(()) };
-        let ask = RateAsk::new(name, request.user_id.as_str(), policy);
-        let rated = self.limiter.take_here(&ask);
-        check(name, rated, &request.user_id)?;
-        taking.0.push((name, ask, rated));
-        Ok(())
+        user: &UserId,
+    ) -> Result<Option<Taken>, Quota> {
+        let Some(policy) = policy else { return Ok(None) };
+        let ask = RateAsk::new(name, user.as_str(), policy);
+        let here = self.limiter.take_here(&ask);
+        check(name, here, user)?;
+        Ok(Some(Taken { ask, here }))
     }
 
-    /// Takes the same of what all instances have together. Answers what is left of purchases.
+    /// Takes for each of `purchases` the same of what all instances have together. Answers what is left to its
+    /// user, of purchases first.
     pub(super) async fn take_everywhere(
         &self,
-        taking: Taking,
-        user: &UserId,
-    ) -> Result<Option<Quota>, Quota> {
-        let mut first = None;
-        for (name, ask, here) in taking.0 {
-            let rated = self.limiter.take_everywhere(ask, here).await;
-            check(name, rated, user)?;
-            first = first.or(Some(Quota { name, rated }));
+        purchases: &[Purchase],
+        takings: Vec<Taking>,
+    ) -> Vec<Result<Option<Quota>, Quota>> {
+        let (bought, held): (Vec<_>, Vec<_>) =
+            takings.into_iter().map(|taking| (taking.purchase, taking.hold)).unzip();
+        let mut quotas = vec![Ok(None); purchases.len()];
+        self.take_all(PURCHASES, bought, purchases, &mut quotas).await;
+        self.take_all(HOLDS, held, purchases, &mut quotas).await;
+        quotas
+    }
+
+    /// Takes for those who are not refused yet.
+    async fn take_all(
+        &self,
+        name: &'static str,
+        taken: Vec<Option<Taken>>,
+        purchases: &[Purchase],
+        quotas: &mut [Result<Option<Quota>, Quota>],
+    ) {
+        let mut of = Vec::with_capacity(taken.len());
+        let (mut asks, mut here) = (Vec::with_capacity(taken.len()), Vec::new());
+        for (place, taken) in purchases.iter().zip(quotas).zip(taken) {
+            if let ((purchase, quota @ Ok(_)), Some(taken)) = (place, taken) {
+                of.push((&purchase.terms.user_id, quota));
+                asks.push(taken.ask);
+                here.push(taken.here);
+            }
         }
-        Ok(first)
+        let rated = self.limiter.take_everywhere(&asks, here).await;
+        for ((user, quota), rated) in of.into_iter().zip(rated) {
+            let first = quota.ok().flatten();
+            *quota = check(name, rated, user).map(|()| first.or(Some(Quota { name, rated })));
+        }
     }
 
     /// A hold was paid for, and does not count as one that is let go.
@@ -105,9 +135,9 @@ impl UserLimits {
 }
 
 impl Taking {
-    /// Whether anything is to be asked of others.
+    /// Whether nothing is to be asked of others.
     pub(super) fn is_nothing(&self) -> bool {
-        self.0.is_empty()
+        self.purchase.is_none() && self.hold.is_none()
     }
 }
 

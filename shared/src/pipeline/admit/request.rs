@@ -49,7 +49,7 @@ pub enum Want {
 /// A purchase that may go on.
 #[derive(Debug, Clone)]
 pub enum Admitted {
-    /// To be published or settled; of a retry, exactly the purchase of the first try.
+    /// Published, or to be settled; of a retry, exactly the purchase of the first try.
     Purchase(Purchase),
     /// A retry of an order that the ledger already has.
     Stored(Arc<Order>),
@@ -62,6 +62,12 @@ pub struct Admission {
     pub admitted: Admitted,
     /// What is left to the user, where there is a limit.
     pub quota: Option<Quota>,
+}
+
+impl Admission {
+    pub(super) fn stored(order: Arc<Order>) -> Self {
+        Self { admitted: Admitted::Stored(order), quota: None }
+    }
 }
 
 /// Why a purchase was not accepted. Nothing was published.

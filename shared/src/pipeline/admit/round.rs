@@ -1,0 +1,146 @@
+//! A round of admission: what many candidates need of others, in one round trip each.
+//!
+//! user's limit everywhere → idempotency → publish
+//!
+//! In this order, for whoever is refused by a limit must not be remembered under its key, and what is published
+//! must have been remembered. Whoever is refused at one stage is not in the next.
+
+use std::sync::Arc;
+
+use tracing::debug;
+
+use super::quota::{Quota, Taking, UserLimits};
+use super::request::AdmitError;
+use super::same_request;
+use crate::domain::Purchase;
+use crate::failpoints;
+use crate::planted::planted;
+use crate::ports::{IdempotencyMap, PurchaseQueue, QueueError};
+
+/// A purchase that nothing known here speaks against.
+pub(super) struct Candidate {
+    pub(super) purchase: Purchase,
+    pub(super) taking: Taking,
+}
+
+impl Candidate {
+    /// Whether there is nothing to ask of others.
+    pub(super) fn needs_nobody(&self) -> bool {
+        self.taking.is_nothing() && self.purchase.keyed.is_none()
+    }
+}
+
+/// What goes on (of a retry, exactly the purchase of the first try), and how its user stands.
+pub(super) type Passed = Result<(Purchase, Option<Quota>), AdmitError>;
+
+type Verdict = Result<Option<Quota>, AdmitError>;
+
+/// Whom a round asks.
+#[derive(Clone)]
+pub(super) struct Rounds {
+    pub(super) limits: UserLimits,
+    pub(super) map: Arc<dyn IdempotencyMap>,
+    pub(super) queue: Arc<dyn PurchaseQueue>,
+}
+
+impl Rounds {
+    /// Limits and keys, for those who go on without the queue.
+    pub(super) async fn clear(self, candidates: Vec<Candidate>) -> Vec<Passed> {
+        self.cleared(candidates).await.answers()
+    }
+
+    /// Limits, keys and the broker.
+    pub(super) async fn accept(self, candidates: Vec<Candidate>) -> Vec<Passed> {
+        let mut round = self.cleared(candidates).await;
+        round.publish(&*self.queue).await;
+        round.answers()
+    }
+
+    async fn cleared(&self, candidates: Vec<Candidate>) -> Round {
+        let mut round = Round::limited(&self.limits, candidates).await;
+        round.remember(&*self.map).await;
+        round
+    }
+}
+
+/// A round under way.
+struct Round {
+    /// Of every candidate.
+    verdicts: Vec<Verdict>,
+    /// Of those who are not refused, in the same order.
+    purchases: Vec<Purchase>,
+}
+
+impl Round {
+    async fn limited(limits: &UserLimits, candidates: Vec<Candidate>) -> Self {
+        let (mut purchases, takings): (Vec<_>, Vec<_>) =
+            candidates.into_iter().map(|one| (one.purchase, one.taking)).unzip();
+        let quotas = limits.take_everywhere(&purchases, takings).await;
+        let mut quotas_left = quotas.iter();
+        purchases.retain(|_| quotas_left.next().is_some_and(Result::is_ok));
+        let verdicts = quotas.into_iter().map(|quota| quota.map_err(AdmitError::Limited));
+        Self { verdicts: verdicts.collect(), purchases }
+    }
+
+    /// Remembers keyed purchases, or goes on with the one remembered under the key. Without the map the ledger's
+    /// unique index is the backstop.
+    async fn remember(&mut self, map: &dyn IdempotencyMap) {
+        if self.purchases.iter().all(|purchase| purchase.keyed.is_none()) {
+            return;
+        }
+        let earlier = match map.remember(&self.purchases).await {
+            Ok(earlier) => earlier,
+            Err(error) => return debug!(%error, "accepting without the idempotency map"),
+        };
+        let purchases = std::mem::take(&mut self.purchases);
+        let in_it = self.verdicts.iter_mut().filter(|verdict| verdict.is_ok());
+        for ((purchase, earlier), verdict) in purchases.into_iter().zip(earlier).zip(in_it) {
+            let Some(original) = earlier else {
+                self.purchases.push(purchase);
+                continue;
+            };
+            match same_request(purchase.keyed.as_ref(), original.keyed.as_ref()) {
+                Ok(()) => self.purchases.push(original),
+                Err(refused) => *verdict = Err(refused),
+            }
+        }
+    }
+
+    /// Publishes all of it as one message.
+    async fn publish(&mut self, queue: &dyn PurchaseQueue) {
+        if self.purchases.is_empty() {
+            return;
+        }
+        failpoints::reach("admit.stamped").await;
+        let published = queue.publish(&self.purchases).await;
+        if planted("accept-without-confirm") {
+            return;
+        }
+        if let Err(error) = published {
+            let error = not_published(error);
+            let in_it = self.verdicts.iter_mut().filter(|verdict| verdict.is_ok());
+            in_it.for_each(|verdict| *verdict = Err(error.clone()));
+            self.purchases.clear();
+        }
+    }
+
+    fn answers(self) -> Vec<Passed> {
+        let mut purchases = self.purchases.into_iter();
+        let missing = || AdmitError::Unavailable("the round lost a purchase".into());
+        let answer = |verdict: Verdict| {
+            let quota = verdict?;
+            purchases.next().map(|purchase| (purchase, quota)).ok_or_else(missing)
+        };
+        self.verdicts.into_iter().map(answer).collect()
+    }
+}
+
+fn not_published(error: QueueError) -> AdmitError {
+    match error {
+        QueueError::Refused(why) => {
+            debug!(why, "the broker refused");
+            AdmitError::Overloaded
+        }
+        QueueError::Unavailable(_) => AdmitError::Unavailable(error.to_string()),
+    }
+}
