@@ -3,9 +3,10 @@
 //! Of each key one number is kept, the moment at which everything it took would have been earned. Whoever
 //! takes one moves it on by the interval; who would move it further ahead than a whole burst is refused.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
+
+use nohash_hasher::IntMap;
 
 /// So many at once, and one more after each interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +75,12 @@ impl Rated {
 }
 
 /// Keys and what they took, bounded: two generations, of which the older one is forgotten when the younger
-/// one is full. A flood of new keys costs those that are quiet their memory, and nobody else anything.
+/// one is full. A flood of new keys costs those that are quiet their memory, and nobody else anything. Keys are hashes
+/// already, and are not hashed again: that nobody can choose them is the caller's care.
 #[derive(Debug)]
 pub struct RateTable {
-    young: HashMap<u64, u64>,
-    old: HashMap<u64, u64>,
+    young: IntMap<u64, u64>,
+    old: IntMap<u64, u64>,
     generation_max: usize,
 }
 
@@ -86,7 +88,7 @@ impl RateTable {
     /// A table of up to `keys_max` keys, 2 at least.
     pub fn new(keys_max: usize) -> Self {
         let generation_max = (keys_max / 2).max(1);
-        Self { young: HashMap::new(), old: HashMap::new(), generation_max }
+        Self { young: IntMap::default(), old: IntMap::default(), generation_max }
     }
 
     /// Takes one.
@@ -126,7 +128,8 @@ impl RateTable {
 
     fn put(&mut self, key: u64, earned_us: u64) {
         if self.young.len() >= self.generation_max && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
         }
         self.young.insert(key, earned_us);
     }

@@ -125,7 +125,8 @@ impl Here {
 
     fn on<T>(&self, ask: &RateAsk, then: impl FnOnce(&mut RateTable, u64) -> T) -> T {
         let key = self.seed.hash_one(&ask.key);
-        let shard = &self.shards[key as usize % SHARDS];
+        // By bits that the table itself does not go by: it takes the lowest and the highest.
+        let shard = &self.shards[(key >> 32) as usize % SHARDS];
         then(&mut shard.lock().unwrap_or_else(PoisonError::into_inner), key)
     }
 }
