@@ -174,6 +174,7 @@ where
         .with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
+        biased;
         served = serving.as_mut() => served,
         () = ends.draining.cancelled() => {
             serving.as_mut().graceful_shutdown();
