@@ -61,6 +61,7 @@ pub struct Admitter {
 }
 
 /// What becomes of a request by what is known here.
+#[allow(clippy::large_enum_variant)] // Nearly all are the large one, and it is taken apart at once.
 enum Checked {
     /// It goes on.
     Candidate(Candidate),
