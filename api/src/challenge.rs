@@ -37,13 +37,13 @@ impl Challenge {
         access: &Access,
         verdict: Option<&str>,
         user: &UserId,
-        now: Timestamp,
+        now: impl FnOnce() -> Timestamp,
     ) -> Result<(), Problem> {
         let (Some(signature), Caller::Anyone | Caller::Person { .. }) = (&self.0, &access.caller)
         else {
             return Ok(());
         };
-        let checked = signature.check(verdict.unwrap_or_default(), user.as_str().as_bytes(), now);
+        let checked = signature.check(verdict.unwrap_or_default(), user.as_str().as_bytes(), now());
         checked.map_err(|why| {
             let detail = "Pass the challenge first, and send its verdict as X-Challenge-Verdict.";
             Problem::new(kind::CHALLENGE_REQUIRED, detail).with("why", why.to_string())

@@ -23,29 +23,36 @@ impl FromRequest<Shared> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
-        read(request, app, 1).await.map(Self)
+        let (parts, body) = request.into_parts();
+        read(&parts.headers, body, app, 1).await.map(Self)
     }
 }
 
 /// Reads a body of up to `times` the usual size.
-pub(super) async fn read(request: Request, app: &Shared, times: usize) -> Result<String, Problem> {
-    if !is_json(request.headers()) {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    app: &Shared,
+    times: usize,
+) -> Result<String, Problem> {
+    if !is_json(headers) {
         let detail = "Send the body as Content-Type: application/json.";
         return Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    flat(text(request, app, times).await?)
+    flat(text(headers, body, app, times).await?)
 }
 
 /// Reads a body that may be left out: nothing at all needs no content type.
 pub(super) async fn read_optional(
-    request: Request,
+    headers: &HeaderMap,
+    body: Body,
     app: &Shared,
 ) -> Result<Option<String>, Problem> {
-    if is_json(request.headers()) {
-        let text = flat(text(request, app, 1).await?)?;
+    if is_json(headers) {
+        let text = flat(text(headers, body, app, 1).await?)?;
         return Ok(Some(text).filter(|text| !text.is_empty()));
     }
-    if text(request, app, 1).await?.is_empty() {
+    if text(headers, body, app, 1).await?.is_empty() {
         return Ok(None);
     }
     let detail = "Send the body as Content-Type: application/json, or none.";
@@ -68,15 +75,20 @@ fn flat(json: String) -> Result<String, Problem> {
     Ok(json)
 }
 
-async fn text(request: Request, app: &Shared, times: usize) -> Result<String, Problem> {
-    if request.headers().contains_key(header::CONTENT_ENCODING) {
+async fn text(
+    headers: &HeaderMap,
+    body: Body,
+    app: &Shared,
+    times: usize,
+) -> Result<String, Problem> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
         let detail = "Send the body without Content-Encoding.";
         return Err(Problem::new(kind::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let (max, patience) = (app.http.body_bytes_max * times, app.http.body_timeout);
     // A client that waits for "100 Continue" sends nothing that it would have to be read out of.
-    let drain = !request.headers().contains_key(header::EXPECT);
-    let bytes = within(patience, bytes(request.into_body(), max, drain))
+    let drain = !headers.contains_key(header::EXPECT);
+    let bytes = within(patience, bytes(body, max, drain))
         .await
         .map_err(|_| Problem::plain(kind::REQUEST_TIMEOUT))??;
     String::from_utf8(bytes.into()).map_err(|_| Faults::one("body", "must be UTF-8").into())

@@ -5,9 +5,9 @@ use serde_json::Value;
 use shared::domain::{Payment, PaymentRef, TrackingId};
 use shared::ports::Clock;
 
+use super::body;
 use super::fields::Fields;
 use super::path::Owner;
-use super::{JsonBody, body};
 use crate::problem::{Faults, Problem, kind};
 use crate::state::Shared;
 
@@ -30,7 +30,7 @@ impl FromRequest<Shared> for CheckoutForm {
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let owner = Owner::from_request_parts(&mut parts, app).await?;
-        let JsonBody(body) = JsonBody::from_request(Request::from_parts(parts, body), app).await?;
+        let body = body::read(&parts.headers, body, app, 1).await?;
         let (id, payment) = checkout(&body)?;
         Ok(Self { id, owner, payment })
     }
@@ -106,7 +106,8 @@ impl FromRequest<Shared> for SignedWebhook {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let signature = request.headers().get("doorbuster-signature").cloned();
-        let body = body::read(request, app, 1).await?;
+        let (parts, body) = request.into_parts();
+        let body = body::read(&parts.headers, body, app, 1).await?;
         let unsigned = || Problem::new(kind::UNAUTHENTICATED, "Doorbuster-Signature is missing.");
         let signature = signature.ok_or_else(unsigned)?;
         let signature = signature.to_str().unwrap_or_default();

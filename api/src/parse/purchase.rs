@@ -39,11 +39,11 @@ impl FromRequest<Shared> for PurchaseForm {
         let pass = headers::queue_pass(&parts.headers);
         let respond_async = headers::prefers_async(&parts.headers);
         let verdict = app.challenge.verdict(&parts.headers);
-        let body = body::read(Request::from_parts(parts, body), app, 1).await?;
+        let body = body::read(&parts.headers, body, app, 1).await?;
         let (Named { item, quantity, user_id }, key) =
             both(named(&body, app.quantity_max, access.buys_for_themself()), key)?;
         let user_id = access.buyer(user_id)?.ok_or_else(|| Faults::one("userId", "is missing"))?;
-        app.challenge.check(&access, verdict.as_deref(), &user_id, app.clock.now())?;
+        app.challenge.check(&access, verdict.as_deref(), &user_id, || app.clock.now())?;
         let want = Want::Buy;
         let request = admit::Request { item, quantity, user_id, want, key, pass, traceparent };
         Ok(Self { request, wait, respond_async })
@@ -66,7 +66,7 @@ impl FromRequest<Shared> for BuyForm {
         let traceparent = headers::traceparent(&parts.headers);
         let pass = headers::queue_pass(&parts.headers);
         let verdict = app.challenge.verdict(&parts.headers);
-        let body = body::read_optional(Request::from_parts(parts, body), app).await?;
+        let body = body::read_optional(&parts.headers, body, app).await?;
         // A body that is there must be sound, also where the header says it all.
         let fields = body.map(|body| Fields::read(&body)).transpose();
         let user_id = header_user.and_then(|user| match (user, fields?) {
@@ -76,7 +76,7 @@ impl FromRequest<Shared> for BuyForm {
         let (user_id, key) = both(user_id, key)?;
         let missing = || Faults::one("userId", "is missing, and X-User-Id too");
         let user_id = access.buyer(user_id)?.ok_or_else(missing)?;
-        app.challenge.check(&access, verdict.as_deref(), &user_id, app.clock.now())?;
+        app.challenge.check(&access, verdict.as_deref(), &user_id, || app.clock.now())?;
         let (quantity, want, item) = (Quantity::ONE, Want::Buy, Item::Product(product));
         Ok(Self(admit::Request { item, quantity, user_id, want, key, pass, traceparent }))
     }

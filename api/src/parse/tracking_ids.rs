@@ -21,7 +21,8 @@ impl FromRequest<Shared> for TrackingIds {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
-        let body = body::read(request, app, BODY_TIMES).await?;
+        let (parts, body) = request.into_parts();
+        let body = body::read(&parts.headers, body, app, BODY_TIMES).await?;
         Ok(Self(tracking_ids(&body)?))
     }
 }

@@ -9,7 +9,7 @@ use shared::domain::{ProductRef, SaleId, Scope, UserId};
 use super::fields::Fields;
 use super::purchase;
 use super::raw::{RawPurchase, Text, user_id};
-use super::{JsonBody, headers, path, query};
+use super::{body, headers, path, query};
 use crate::identity::{Access, Rule};
 use crate::problem::{Faults, Problem, kind};
 use crate::routes::waiting_room;
@@ -43,7 +43,7 @@ impl FromRequest<Shared> for JoinForm {
         let (mut parts, body) = request.into_parts();
         let access = Access::from_request_parts(&mut parts, app).await?;
         let named = headers::user_id(&parts.headers)?;
-        let JsonBody(body) = JsonBody::from_request(Request::from_parts(parts, body), app).await?;
+        let body = body::read(&parts.headers, body, app, 1).await?;
         let (line, in_body) = join(&body)?;
         let user = access.buyer(in_body.or(named))?;
         let user = user.ok_or_else(|| Faults::one("userId", "is missing"))?;

@@ -117,15 +117,17 @@ impl Problem {
         set.remove(header::CONTENT_LENGTH);
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = kind.status;
+        *response.headers_mut() = set;
         let headers = response.headers_mut();
         headers.reserve(HEADERS_USUAL);
-        headers.extend(set);
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem_json);
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        headers.extend(more);
+        if !more.is_empty() {
+            headers.extend(more);
+        }
         response
     }
 }
