@@ -94,7 +94,7 @@ async fn follow(
 
 async fn take(boards: &Boards, update: &StockUpdate, ledger: &dyn Ledger, clock: &LedgerClock) {
     let Some(heartbeat) = update.heartbeat else {
-        return boards.stock.apply(&update.stock, Duration::ZERO);
+        return boards.stock.announced(&update.stock);
     };
     // A heartbeat that was long under way must not make an old count look fresh.
     let lag_ms = clock.now().millis().saturating_sub(heartbeat.ledger_time.millis()).max(0);

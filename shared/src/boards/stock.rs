@@ -34,8 +34,19 @@ impl StockBoard {
     /// (It replaces too: what is left of a sale begins to count when the sale opens. One that is wrong
     /// is put right by the next heartbeat.) Wakes those who watch what changed.
     pub fn apply(&self, levels: &[StockLevel], age: Duration) {
+        self.take(levels, Some(age));
+    }
+
+    /// Takes levels that somebody announced, who knows how long ago. They confirm nothing: what replaces a level
+    /// was true later than that one was confirmed, and counts as confirmed when it was. However late an old
+    /// count arrives, it is no fresher for it.
+    pub fn announced(&self, levels: &[StockLevel]) {
+        self.take(levels, None);
+    }
+
+    fn take(&self, levels: &[StockLevel], age: Option<Duration>) {
         let now = Instant::now();
-        let seen_at = now.checked_sub(age).unwrap_or(now);
+        let seen_at = now.checked_sub(age.unwrap_or(self.fresh)).unwrap_or(now);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = vec![];
         for &level in levels {
@@ -120,6 +131,21 @@ mod tests {
         board.apply(&[level(5, 5)], Duration::ZERO);
         board.apply(&[level(4, 4)], Duration::ZERO);
         assert_eq!(board.fresh(ProductId(1)), Some(level(5, 5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_announcement_is_no_fresher_for_being_late() {
+        let board = StockBoard::new(Duration::from_secs(2));
+        board.announced(&[level(1, 1)]);
+        assert_eq!(board.newest(ProductId(1)), Some(level(1, 1)));
+        assert_eq!(board.fresh(ProductId(1)), None, "nobody has said when that was");
+        board.apply(&[level(2, 2)], Duration::ZERO);
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        board.announced(&[level(2, 2), level(3, 3)]);
+        assert_eq!(board.fresh(ProductId(1)), Some(level(3, 3)));
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!(board.fresh(ProductId(1)), None);
+        assert_eq!(board.newest(ProductId(1)), Some(level(3, 3)));
     }
 
     #[tokio::test(start_paused = true)]
