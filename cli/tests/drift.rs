@@ -10,6 +10,7 @@ use std::time::Duration;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
+use shared::ports::{Clock, SystemClock};
 use support::{Client, Stack, eventually};
 use tokio::time::timeout;
 
@@ -146,10 +147,23 @@ async fn announced(stack: &Stack) {
 
 /// Tells all boards that `sold` of 10 units are sold at `version`.
 async fn forge(stack: &Stack, product: i64, version: i64, sold: i64) {
+    tell(stack, &json!({"stock": [level(product, version, sold)]})).await;
+}
+
+/// The same as a heartbeat, which is believed because it says when it was read.
+async fn forge_heartbeat(stack: &Stack, product: i64, version: i64, sold: i64) {
+    let heartbeat = json!({"catalogueVersion": 0, "ledgerTime": SystemClock.now().millis()});
+    let stock = [level(product, version, sold)];
+    tell(stack, &json!({"stock": stock, "heartbeat": heartbeat})).await;
+}
+
+fn level(product: i64, version: i64, sold: i64) -> Value {
     let counts = json!({"total": 10, "reserved": 0, "sold": sold});
-    let level = json!({"productId": product, "counts": counts, "version": version});
-    let update = json!({"stock": [level]}).to_string();
-    stack.servers.vhost.publish("stock.updates", "", update.as_bytes()).await;
+    json!({"productId": product, "counts": counts, "version": version})
+}
+
+async fn tell(stack: &Stack, update: &Value) {
+    stack.servers.vhost.publish("stock.updates", "", update.to_string().as_bytes()).await;
 }
 
 /// Waits until the instance shows that so many were sold.
@@ -221,7 +235,7 @@ async fn the_audit_compares_what_instances_show() {
         let forger = Arc::clone(&stack);
         let forging = tokio::spawn(async move {
             loop {
-                forge(&forger, product, version, sold).await;
+                forge_heartbeat(&forger, product, version, sold).await;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
