@@ -144,3 +144,118 @@ fn not_published(error: QueueError) -> AdmitError {
         QueueError::Unavailable(_) => AdmitError::Unavailable(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::embedded::{EmbeddedIdempotencyMap, EmbeddedQueue, EmbeddedRates};
+    use crate::domain::envelope;
+    use crate::domain::testing::{purchase, with_key};
+    use crate::domain::{Reason, TrackingId};
+    use crate::pipeline::limits::Limiter;
+    use crate::ports::UserKey;
+
+    struct World {
+        rounds: Rounds,
+        queue: Arc<EmbeddedQueue>,
+        map: Arc<EmbeddedIdempotencyMap>,
+    }
+
+    impl World {
+        /// Each user may buy once, and `messages_max` messages are taken.
+        fn new(messages_max: usize) -> Self {
+            let limiter = Limiter::start(Arc::new(EmbeddedRates::default()));
+            let queue = Arc::new(EmbeddedQueue::new(messages_max));
+            let map = Arc::new(EmbeddedIdempotencyMap::default());
+            let limits = UserLimits::new(limiter, 1, 0);
+            let rounds = Rounds { limits, map: map.clone(), queue: queue.clone() };
+            Self { rounds, queue, map }
+        }
+
+        /// One of each kind: over the limit, plain, a key that means something else, a retry, a new key.
+        async fn mixed_round(&self) -> Vec<Passed> {
+            let known =
+                [with_key(purchase(1, "reuser", 1), "r"), with_key(purchase(2, "again", 1), "a")];
+            self.map.remember(&known).await.unwrap();
+            self.rounds.clone().clear(vec![self.candidate(purchase(3, "eager", 1))]).await;
+            let round = [
+                with_key(purchase(11, "eager", 1), "e"),
+                purchase(12, "plain", 1),
+                with_key(purchase(13, "reuser", 2), "r"),
+                with_key(purchase(14, "again", 1), "a"),
+                with_key(purchase(15, "new", 1), "n"),
+            ];
+            let candidates = round.map(|purchase| self.candidate(purchase));
+            self.rounds.clone().accept(candidates.into()).await
+        }
+
+        fn candidate(&self, purchase: Purchase) -> Candidate {
+            let taking = self.rounds.limits.asks_of(&purchase.terms.user_id);
+            Candidate { purchase, taking }
+        }
+
+        fn published(&self) -> Vec<TrackingId> {
+            let messages = self.queue.messages();
+            let purchases =
+                messages.iter().flat_map(|(body, ..)| envelope::decode(body).unwrap().purchases);
+            purchases.map(|purchase| purchase.id).collect()
+        }
+    }
+
+    fn ids<const N: usize>(numbers: [u128; N]) -> Vec<TrackingId> {
+        numbers.map(crate::domain::testing::id).into()
+    }
+
+    /// The ID of each who goes on, and why the others do not.
+    fn in_short(passed: &[Passed]) -> Vec<Result<TrackingId, String>> {
+        let short = |one: &Passed| match one {
+            Ok((purchase, _)) => Ok(purchase.id),
+            Err(error) => Err(format!("{error:?}")),
+        };
+        passed.iter().map(short).collect()
+    }
+
+    #[tokio::test]
+    async fn each_of_a_mixed_round_gets_its_own_answer() {
+        let world = World::new(1);
+        let passed = world.mixed_round().await;
+        let [Err(AdmitError::Limited(eager)), plain, reuser, again, new] = &passed[..] else {
+            panic!("{:?}", in_short(&passed))
+        };
+        assert_eq!((eager.name, eager.rated.allowed), ("purchases", false));
+        assert!(matches!(reuser, Err(AdmitError::Refused(Reason::IdempotencyKeyReused))));
+        let gone_on = [plain, again, new].map(|one| one.as_ref().unwrap());
+        assert_eq!(gone_on.map(|(purchase, _)| purchase.id), *ids([12, 2, 15]));
+        assert!(gone_on.iter().all(|(_, quota)| quota.is_some_and(|quota| quota.rated.allowed)));
+        assert_eq!(world.published(), ids([12, 2, 15]));
+    }
+
+    #[tokio::test]
+    async fn who_is_over_a_limit_is_not_remembered() {
+        let world = World::new(1);
+        world.mixed_round().await;
+        let key = |user: &str, key| -> UserKey {
+            let purchase = with_key(purchase(0, user, 1), key);
+            (purchase.terms.user_id, purchase.keyed.unwrap().key)
+        };
+        let found = world.map.recall(&[key("eager", "e"), key("new", "n")]).await.unwrap();
+        let found: Vec<_> =
+            found.into_iter().map(|found| found.map(|purchase| purchase.id)).collect();
+        assert_eq!(found, [None, Some(ids([15])[0])]);
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_refuses_changes_no_other_answer() {
+        let world = World::new(0);
+        let passed = world.mixed_round().await;
+        let [eager, plain, reuser, again, new] = &passed[..] else {
+            panic!("{:?}", in_short(&passed))
+        };
+        assert!(matches!(eager, Err(AdmitError::Limited(_))));
+        assert!(matches!(reuser, Err(AdmitError::Refused(Reason::IdempotencyKeyReused))));
+        for refused in [plain, again, new] {
+            assert!(matches!(refused, Err(AdmitError::Overloaded)));
+        }
+        assert_eq!(world.published(), []);
+    }
+}
