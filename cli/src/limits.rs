@@ -1,6 +1,7 @@
 //! `doorbuster load limits`: what each part can do alone, on this machine and right now.
 
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,9 +20,15 @@ pub(crate) const ECHO_SERVER: &str = "echo-server";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How long each figure is measured, those of HTTP for half a second at least; there are 29 of them
+    /// How long each figure is measured; there are 29 of them
     #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
     seconds: Duration,
+    /// How long each of the three of HTTP is, half a second at least [default: as the others]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    http_seconds: Option<Duration>,
+    /// Keep-alive connections to the HTTP server: as many as a scenario has that is compared with it
+    #[arg(long, value_name = "N", default_value = "256")]
+    connections: NonZeroUsize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -43,7 +50,13 @@ pub(crate) fn run(options: &Options, file: Option<&Path>) -> Result<ExitCode> {
         program.args(["load", ECHO_SERVER]);
         let echo_server = EchoServer::start(program).await?;
         let each = options.seconds;
-        let ground = Ground { each, stop: shutdown::on_signal()?, say: &show };
+        let ground = Ground {
+            each,
+            each_http: options.http_seconds.unwrap_or(each),
+            connections: options.connections.get(),
+            stop: shutdown::on_signal()?,
+            say: &show,
+        };
         anyhow::Ok(limits::measure(&config, &echo_server, &ground).await?)
     });
     show("");

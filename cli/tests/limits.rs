@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use loadgen::limits::Limits;
+use loadgen::measure::Arrivals;
 use support::{Program, Servers, eventually};
 
 async fn migrated() -> (Servers, Vec<(String, String)>) {
@@ -37,13 +38,17 @@ async fn assert_nothing_is_left(servers: &Servers) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_limit_is_found_and_nothing_is_left() {
     let (servers, environment) = migrated().await;
-    let arguments = ["load", "limits", "--seconds", "0.05", "--json"];
+    let http = ["--http-seconds", "0.6", "--connections", "7"];
+    let arguments = [&["load", "limits", "--seconds", "0.05", "--json"][..], &http].concat();
     let (status, text) = Program::run("doorbuster", &arguments, &environment);
     assert!(status.success());
     let limits: Limits = serde_json::from_str(&text).unwrap();
     assert_eq!((limits.echo.len(), limits.confirm.len()), (3, 10));
     assert_eq!((limits.claim.len(), limits.insert.len()), (4, 12));
-    assert!(limits.echo.iter().all(|echo| echo.answered_per_s > 0.0));
+    for echo in &limits.echo {
+        assert!(echo.answered_per_s > 0.0);
+        assert_eq!((echo.wall_s, &echo.arrivals), (0.6, &Arrivals::Closed { connections: 7 }));
+    }
     assert!(limits.confirm.iter().all(|confirm| confirm.purchases_per_s > 0.0));
     assert!(limits.claim.iter().all(|claim| claim.purchases_per_s > 0.0));
     assert!(limits.insert.iter().all(|insert| insert.rows_per_s > 0.0));

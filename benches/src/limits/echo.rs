@@ -11,9 +11,6 @@ use super::show::Echo as Line;
 use crate::engine::{Load, Scenario, bare};
 use crate::measure::{Arrivals, Measurement};
 
-/// As many as the load generator uses where nobody says otherwise.
-const CONNECTIONS: usize = 256;
-
 /// The name under which the generator's own processes are counted.
 const GENERATOR: &str = "load";
 
@@ -32,13 +29,13 @@ pub async fn measure(
     let mut found = Vec::new();
     for (scenario, base) in ASKED {
         let load = Load {
-            duration: ground.each.max(EACH_MIN),
-            warm_up: WARM_UP_MAX.min(ground.each),
+            duration: ground.each_http.max(EACH_MIN),
+            warm_up: WARM_UP_MAX.min(ground.each_http),
             processes: vec![server.watched()?],
             ..Load::new(
                 vec![format!("{}{base}", server.url())],
                 scenario,
-                Arrivals::Closed { connections: CONNECTIONS },
+                Arrivals::Closed { connections: ground.connections },
             )
         };
         let asking = async { bare::measure(load).await.map_err(LimitError::NoEcho) };

@@ -12,8 +12,12 @@ pub(super) const WARM_UP_MAX: Duration = Duration::from_millis(200);
 
 /// The conditions of a measurement.
 pub struct Ground<'a> {
-    /// How long each figure is measured.
+    /// How long each figure is measured, those of HTTP apart.
     pub each: Duration,
+    /// How long each figure of HTTP is.
+    pub each_http: Duration,
+    /// Keep-alive connections to the HTTP server.
+    pub connections: usize,
     /// Cancelled when the rest is not wanted any more; what was made is taken away all the same.
     pub stop: CancellationToken,
     /// Hears of every figure as it is found, for people who wait.
@@ -75,7 +79,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_stopped_says_so() {
         let stop = CancellationToken::new();
-        let ground = Ground { each: Duration::ZERO, stop: stop.clone(), say: &|_| () };
+        let ground = Ground {
+            each: Duration::ZERO,
+            each_http: Duration::ZERO,
+            connections: 1,
+            stop: stop.clone(),
+            say: &|_| (),
+        };
         assert!(matches!(ground.unless_stopped(async { Ok(7) }).await, Ok(7)));
         stop.cancel();
         let endless = ground.unless_stopped(std::future::pending::<Result<(), _>>()).await;

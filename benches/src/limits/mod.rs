@@ -44,7 +44,7 @@ pub use insert::Insert;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// How long each figure was measured, in seconds.
+    /// How long each figure was measured, in seconds; those of HTTP say it themselves.
     pub measured_s: f64,
     /// Processors of the machine, shared by client and server.
     pub cores: usize,

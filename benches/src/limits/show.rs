@@ -19,7 +19,8 @@ impl fmt::Display for Echo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [server_us, client_us] = cpu_us(self.0);
         let pays = format!("CPU per request: server {server_us:.1} µs, client {client_us:.1} µs");
-        row(f, "HTTP echo", &format!("as in {}", self.0.scenario), self.0.answered_per_s, &pays)
+        let what = format!("as in {}, {:.1} s", self.0.scenario, self.0.wall_s);
+        row(f, "HTTP echo", &what, self.0.answered_per_s, &pays)
     }
 }
 
@@ -57,7 +58,11 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, what: &str, per_s: f64, note: &st
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} processors, {} s for each figure", self.cores, self.measured_s)?;
+        writeln!(
+            f,
+            "{} processors, {} s for each figure that says nothing else",
+            self.cores, self.measured_s
+        )?;
         rows(f, self.echo.iter().map(Echo))?;
         rows(f, self.confirm.iter())?;
         rows(f, self.claim.iter())?;
