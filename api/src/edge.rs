@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,9 @@ impl Edge {
         let started = Instant::now();
         let about = About::of(&request);
         let route = self.table.at(about.uri.path());
-        let made = AssertUnwindSafe(self.make(request, peer, route, &about)).catch_unwind().await;
+        // Pinned where it is made: what surrounds a future would move it, large as it is.
+        let making = pin!(self.make(request, peer, route, &about));
+        let made = AssertUnwindSafe(making).catch_unwind().await;
         let response = made.unwrap_or_else(|panic| self.fallen(&*panic, &about));
         route.meter.record(&about.method, response.status(), started.elapsed());
         response
@@ -81,8 +84,8 @@ impl Edge {
         let About { id, method, uri } = about;
         let mut response = match self.let_in(&mut request, route, peer) {
             Ok(()) => {
-                let handled = within(self.timeout, self.routes.clone().call(request));
-                match handled.await {
+                let handling = pin!(self.routes.clone().call(request));
+                match within(self.timeout, handling).await {
                     Ok(Ok(response)) => response,
                     Ok(Err(never)) => match never {},
                     Err(_) => Problem::new(kind::UNAVAILABLE, "It took too long.").into_response(),

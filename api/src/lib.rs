@@ -29,6 +29,7 @@ pub mod limits;
 pub mod live;
 pub mod meter;
 pub mod parse;
+mod patience;
 pub mod problem;
 pub mod readiness;
 pub mod request_id;

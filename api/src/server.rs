@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::header;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use metrics::gauge;
 use shared::config::Http;
 use socket2::SockRef;
@@ -28,6 +28,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, info, warn};
 
 use crate::cors::Front;
+use crate::patience::Patience;
 
 /// Memory for the headers of one connection; more are answered 431. Bounds what 20,000 connections
 /// can cost.
@@ -167,7 +168,7 @@ where
     });
     let serving = http1::Builder::new()
         // Without a timer hyper silently drops the header timeout.
-        .timer(TokioTimer::new())
+        .timer(Patience::default())
         .header_read_timeout(hall.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answers)
