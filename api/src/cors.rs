@@ -121,7 +121,6 @@ impl Service<Request> for Behind {
 
 #[cfg(test)]
 mod tests {
-    use axum::Router;
     use axum::routing::get;
 
     use super::*;
@@ -130,9 +129,9 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_front_of_the_edge_is_a_problem_too() {
         // The edge finds room for its five headers, and those for browsers find none.
-        let routes = Router::new().route("/full", get(async || nearly_full(5)));
+        let full = get(async || nearly_full(5));
         let origins = Origins::try_from("*".to_owned()).unwrap();
-        let front = Front::new(around(routes, |_| {}), &origins);
+        let front = Front::new(around("/full", full, |_| {}), &origins);
         let answer = front.answer(request("/full"), [127, 0, 0, 1].into()).await;
         let (status, problem) = problem(answer).await;
         assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));

@@ -1,6 +1,6 @@
 //! What surrounds every handler: the request's ID, who may come in, a time limit, metrics, the writing of
-//! problem documents, and under all of it a net for panics. It stands around the router and not in it: as a
-//! layer it would be copied and boxed with every request.
+//! problem documents, and under all of it a net for panics. It stands around the handlers and is no layer of
+//! theirs: that would be copied and boxed with every request.
 
 use std::any::Any;
 use std::net::IpAddr;
@@ -9,12 +9,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use tower::Service;
 use tracing::{debug, error};
 
 use crate::client_addr::TrustedProxies;
@@ -30,9 +28,7 @@ pub(crate) const HEADERS_USUAL: usize = 8;
 
 /// The routes and what surrounds them.
 pub struct Edge {
-    /// Handlers by path and method.
-    pub routes: Router,
-    /// Their rules and metrics.
+    /// Handlers by path and method, with their rules and metrics.
     pub table: RouteTable,
     /// Decides who comes in.
     pub gatekeeper: Arc<Gatekeeper>,
@@ -62,10 +58,13 @@ impl About {
 
 impl Edge {
     /// Answers one request of `peer`.
-    pub async fn answer(&self, request: Request, peer: IpAddr) -> Response {
+    pub async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
         let started = Instant::now();
         let about = About::of(&request);
-        let route = self.table.at(about.uri.path());
+        let (route, segment) = self.table.at(about.uri.path());
+        if let Some(segment) = segment {
+            request.extensions_mut().insert(segment);
+        }
         // Pinned where it is made: what surrounds a future would move it, large as it is.
         let making = pin!(self.make(request, peer, route, &about));
         let made = AssertUnwindSafe(making).catch_unwind().await;
@@ -84,7 +83,7 @@ impl Edge {
         let About { id, method, uri } = about;
         let mut response = match self.let_in(&mut request, route, peer) {
             Ok(()) => {
-                let handling = pin!(self.routes.clone().call(request));
+                let handling = pin!(route.answer(request));
                 match within(self.timeout, handling).await {
                     Ok(Ok(response)) => response,
                     Ok(Err(never)) => match never {},
@@ -152,7 +151,7 @@ fn document(mut response: Response, path: &str) -> Response {
     if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json")) {
         return response;
     }
-    // The framework's own: unknown path, wrong method.
+    // The framework's own: wrong method.
     let problem = Problem::plain(Kind::of_status(response.status()));
     problem.render(path, std::mem::take(response.headers_mut()))
 }
@@ -169,7 +168,7 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 pub(crate) mod tests {
     use axum::body::Body;
     use axum::http::HeaderName;
-    use axum::routing::get;
+    use axum::routing::{MethodRouter, get};
     use http_body_util::BodyExt;
     use shared::adapters::embedded::EmbeddedRates;
     use shared::config::{Config, DEFAULT_TOML};
@@ -177,14 +176,17 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An edge that lets everybody in.
-    pub(crate) fn around(routes: Router, change: impl FnOnce(&mut Config)) -> Edge {
+    /// An edge with one route that lets everybody in.
+    pub(crate) fn around(
+        template: &str,
+        handlers: MethodRouter,
+        change: impl FnOnce(&mut Config),
+    ) -> Edge {
         let mut config: Config = toml::from_str(DEFAULT_TOML).unwrap();
         change(&mut config);
         let limiter = Limiter::start(Arc::new(EmbeddedRates::default()));
         Edge {
-            routes,
-            table: RouteTable::new([]),
+            table: RouteTable::new([(template.to_owned(), vec![], handlers)]),
             gatekeeper: Arc::new(Gatekeeper::new(&config)),
             proxies: TrustedProxies(config.http.trusted_proxies.clone()),
             limits: Arc::new(Limits::new(limiter, &config.limits)),
@@ -221,25 +223,22 @@ pub(crate) mod tests {
         response
     }
 
-    async fn ask(path: &str) -> (u16, serde_json::Value) {
-        let routes = Router::new()
-            .route("/panic", get(async || panic!("a defect") as ()))
-            .route("/full", get(async || nearly_full(0)))
-            .route("/late", get(std::future::pending::<()>));
-        let edge = around(routes, |_| {});
-        problem(edge.answer(request(path), [127, 0, 0, 1].into()).await).await
+    /// Asks an edge whose only handler is this one.
+    async fn ask(handler: MethodRouter) -> (u16, serde_json::Value) {
+        let edge = around("/asked", handler, |_| {});
+        problem(edge.answer(request("/asked"), [127, 0, 0, 1].into()).await).await
     }
 
     #[tokio::test]
     async fn a_panic_is_a_problem_that_tells_nothing_of_it() {
-        let (status, problem) = ask("/panic").await;
+        let (status, problem) = ask(get(async || panic!("a defect") as ())).await;
         assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
         assert!(!problem.to_string().contains("a defect"), "{problem}");
     }
 
     #[tokio::test]
     async fn so_is_one_after_the_handler() {
-        let (status, problem) = ask("/full").await;
+        let (status, problem) = ask(get(async || nearly_full(0))).await;
         assert_eq!((status, &problem["code"]), (500, &"INTERNAL".into()));
     }
 
@@ -247,7 +246,7 @@ pub(crate) mod tests {
     fn so_is_one_before_the_handler() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let limited = |config: &mut Config| config.limits.per_ip_per_second = 1;
-        let edge = runtime.block_on(async { around(Router::new(), limited) });
+        let edge = runtime.block_on(async { around("/", get(()), limited) });
         // Nobody can be told of a request without a runtime.
         let answer = edge.answer(request("/"), [127, 0, 0, 1].into());
         let (status, problem) = futures::executor::block_on(async { problem(answer.await).await });
@@ -264,7 +263,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_request_that_takes_too_long_is_a_503() {
-        let (status, problem) = ask("/late").await;
+        let (status, problem) = ask(get(std::future::pending::<()>)).await;
         assert_eq!((status, &problem["code"]), (503, &"UNAVAILABLE".into()));
     }
 }

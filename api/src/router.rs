@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::http::Method;
+use axum::routing::MethodRouter;
 use tracing::error;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa::openapi;
+use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::client_addr::TrustedProxies;
@@ -16,85 +19,112 @@ use crate::routes::{
     sync_purchase, waiting_room,
 };
 use crate::state::Shared;
-use crate::table::RouteTable;
+use crate::table::{RouteTable, operations};
 
-/// The routes over `app`. What is not listed here is neither served nor documented.
-pub fn router(app: Shared) -> Edge {
-    let (routes, mut openapi) = OpenApiRouter::with_openapi(docs::Contract::openapi())
+/// A path: what is documented of it, and its handlers.
+type Routes = UtoipaMethodRouter<Shared>;
+
+/// What is not listed here is neither served nor documented.
+fn all() -> Vec<Routes> {
+    vec![
         // Purchases
-        .routes(routes!(async_purchase::submit))
-        .routes(routes!(sync_purchase::purchase))
-        .routes(routes!(buy::buy))
-        .routes(routes!(purchases::show))
-        .routes(routes!(purchases::query))
-        .routes(routes!(live::purchase))
+        routes!(async_purchase::submit),
+        routes!(sync_purchase::purchase),
+        routes!(buy::buy),
+        routes!(purchases::show),
+        routes!(purchases::query),
+        routes!(live::purchase),
         // Holds, checkout, orders
-        .routes(routes!(reservations::hold))
-        .routes(routes!(reservations::show, reservations::release))
-        .routes(routes!(orders::create, orders::list))
-        .routes(routes!(payments::check_out))
-        .routes(routes!(orders::show))
-        .routes(routes!(orders::list_of_user))
-        .routes(routes!(orders::cancel))
-        .routes(routes!(orders::fulfil))
-        .routes(routes!(payments::webhook))
+        routes!(reservations::hold),
+        routes!(reservations::show, reservations::release),
+        routes!(orders::create, orders::list),
+        routes!(payments::check_out),
+        routes!(orders::show),
+        routes!(orders::list_of_user),
+        routes!(orders::cancel),
+        routes!(orders::fulfil),
+        routes!(payments::webhook),
         // Products
-        .routes(routes!(products::list, operators::create))
-        .routes(routes!(products::show, operators::change))
-        .routes(routes!(products::availability))
-        .routes(routes!(stock::stock))
-        .routes(routes!(live::stock))
-        .routes(routes!(operators::restock))
+        routes!(products::list, operators::create),
+        routes!(products::show, operators::change),
+        routes!(products::availability),
+        routes!(stock::stock),
+        routes!(live::stock),
+        routes!(operators::restock),
         // Sales
-        .routes(routes!(sales::list, planning::create))
-        .routes(routes!(sales::show, planning::change))
-        .routes(routes!(planning::cancel))
+        routes!(sales::list, planning::create),
+        routes!(sales::show, planning::change),
+        routes!(planning::cancel),
         // Waiting room
-        .routes(routes!(waiting_room::join))
-        .routes(routes!(waiting_room::leave))
-        .routes(routes!(waiting_room::position))
-        .routes(routes!(waiting_room::events))
-        .routes(routes!(waiting_room::position_in_sale))
+        routes!(waiting_room::join),
+        routes!(waiting_room::leave),
+        routes!(waiting_room::position),
+        routes!(waiting_room::events),
+        routes!(waiting_room::position_in_sale),
         // Dead letters
-        .routes(routes!(dead_letters::list))
-        .routes(routes!(dead_letters::replay_many))
-        .routes(routes!(dead_letters::discard_many))
-        .routes(routes!(dead_letters::show))
-        .routes(routes!(dead_letters::replay))
-        .routes(routes!(dead_letters::discard))
+        routes!(dead_letters::list),
+        routes!(dead_letters::replay_many),
+        routes!(dead_letters::discard_many),
+        routes!(dead_letters::show),
+        routes!(dead_letters::replay),
+        routes!(dead_letters::discard),
         // Push
-        .routes(routes!(live::connect))
+        routes!(live::connect),
         // Identity
-        .routes(routes!(auth::register))
-        .routes(routes!(auth::login))
-        .routes(routes!(auth::refresh))
-        .routes(routes!(auth::logout))
+        routes!(auth::register),
+        routes!(auth::login),
+        routes!(auth::refresh),
+        routes!(auth::logout),
         // Operations
-        .routes(routes!(operators::audit))
-        .routes(routes!(audit_log::list))
-        .routes(routes!(queue::status))
-        .routes(routes!(health::livez))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
-        .routes(routes!(docs::openapi))
-        .routes(routes!(docs::docs))
+        routes!(operators::audit),
+        routes!(audit_log::list),
+        routes!(queue::status),
+        routes!(health::livez),
+        routes!(health::readyz),
+        routes!(health::metrics),
+        routes!(docs::openapi),
+        routes!(docs::docs),
         // The demo shop
-        .routes(routes!(page::page))
-        .routes(routes!(page::file))
-        .split_for_parts();
+        routes!(page::page),
+        routes!(page::file),
+    ]
+}
 
+/// The routes over `app`, and what surrounds them.
+pub fn router(app: &Shared) -> Edge {
+    let mut openapi = docs::Contract::openapi();
+    let routes = all().into_iter().map(|routes| documented(routes, &mut openapi));
+    let routes: Vec<_> = routes
+        .map(|(template, methods, handlers)| {
+            (template, methods, handlers.with_state(Arc::clone(app)))
+        })
+        .collect();
     contract::complete(&mut openapi, app.gatekeeper.open());
     match openapi.to_json() {
         Ok(document) => drop(app.openapi.set(document.into())),
         Err(error) => error!(%error, "the OpenAPI document cannot be written"),
     }
     Edge {
-        table: RouteTable::new(&openapi.paths.paths),
+        table: RouteTable::new(routes),
         gatekeeper: Arc::clone(&app.gatekeeper),
         proxies: TrustedProxies(app.http.trusted_proxies.clone()),
         limits: Arc::clone(&app.limits),
         secure: !app.http.tls_certificate.as_os_str().is_empty(),
         timeout: app.http.request_timeout,
-        routes: routes.with_state(app),
     }
+}
+
+/// Writes a path into the document; gives its template, its methods, and its handlers.
+fn documented(
+    (schemas, paths, handlers): Routes,
+    openapi: &mut openapi::OpenApi,
+) -> (String, Vec<Method>, MethodRouter<Shared>) {
+    openapi.components.get_or_insert_default().schemas.extend(schemas);
+    let (mut template, mut methods) = (String::new(), vec![]);
+    for (path, item) in paths.paths {
+        methods.extend(operations(&item).map(|(method, _)| method));
+        template.clone_from(&path);
+        openapi.paths.paths.insert(path, item);
+    }
+    (template, methods, handlers)
 }

@@ -56,7 +56,7 @@ pub async fn run(
     }
     info!(addr = %listener.local_addr()?, "listening");
 
-    let front = Front::new(router(Arc::clone(&app)), &config.http.cors_origins);
+    let front = Front::new(router(&app), &config.http.cors_origins);
     serve(listener, front, tls, &config.http, shutdown).await;
 
     // The last handles on the lines go with the state; then the relay runs dry and ends.

@@ -1,12 +1,20 @@
-//! What is known of every route before its handler is: who may use it, and its metrics.
+//! Every route by its path: who may use it, what answers it, and its metrics. A request is looked up once.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::Request;
 use axum::http::Method;
+use axum::response::Response;
+use axum::routing::{MethodRouter, any};
+use tower::Service;
 use tracing::error;
 use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Operation;
 
 use crate::identity::{Rule, rule_of};
 use crate::meter::Meter;
+use crate::problem::{Problem, kind};
 
 /// The routes by path.
 pub struct RouteTable {
@@ -19,32 +27,62 @@ pub struct Route {
     /// Counts and measures its requests.
     pub meter: Meter,
     rules: Vec<(Method, Rule)>,
+    handlers: MethodRouter,
+    /// What its template calls the segment that differs.
+    parameter: Arc<str>,
+}
+
+/// The segment of a path that its template has a name for, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// The template's name for it.
+    pub name: Arc<str>,
+    /// Percent-encoded still.
+    pub text: Box<str>,
 }
 
 impl RouteTable {
-    /// The table of these route templates and the methods that they have handlers for.
-    pub fn new<'a>(paths: impl IntoIterator<Item = (&'a String, &'a PathItem)>) -> Self {
+    /// The table of these route templates (each with one `{parameter}` at most), the methods that they have
+    /// handlers for, and these.
+    pub fn new(routes: impl IntoIterator<Item = (String, Vec<Method>, MethodRouter)>) -> Self {
         let mut known = matchit::Router::new();
-        for (template, item) in paths {
-            let rules = operations(item).map(|(method, _)| {
-                let rule = rule_of(&method, template);
+        for (template, methods, handlers) in routes {
+            let rules = methods.into_iter().map(|method| {
+                let rule = rule_of(&method, &template);
                 if rule == Rule::Nobody {
                     error!(%method, template, "a route has no rule, and answers nobody");
                 }
                 (method, rule)
             });
-            let route = Route { meter: Meter::new(template), rules: rules.collect() };
-            // They are routes of the router, which matches in the same way.
-            if let Err(error) = known.insert(template, route) {
+            let rules = rules.collect();
+            let route = Route {
+                meter: Meter::new(&template),
+                rules,
+                handlers,
+                parameter: named(&template),
+            };
+            if let Err(error) = known.insert(template.as_str(), route) {
                 error!(%error, template, "a route cannot be told apart");
             }
         }
-        Self { known, unmatched: Route { meter: Meter::unmatched(), rules: vec![] } }
+        let nothing = any(async || Problem::plain(kind::NOT_FOUND));
+        let unmatched = Route {
+            meter: Meter::unmatched(),
+            rules: vec![],
+            handlers: nothing,
+            parameter: named(""),
+        };
+        Self { known, unmatched }
     }
 
-    /// The route of a path.
-    pub fn at(&self, path: &str) -> &Route {
-        self.known.at(path).map_or(&self.unmatched, |found| found.value)
+    /// The route of a path, and what its template has a name for.
+    pub fn at(&self, path: &str) -> (&Route, Option<Segment>) {
+        let Ok(found) = self.known.at(path) else { return (&self.unmatched, None) };
+        let segment = found.params.iter().next().map(|(_, text)| Segment {
+            name: Arc::clone(&found.value.parameter),
+            text: text.into(),
+        });
+        (found.value, segment)
     }
 }
 
@@ -55,6 +93,20 @@ impl Route {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         self.rules.iter().find(|(known, _)| known == method).map(|(_, rule)| *rule)
     }
+
+    /// Answers, 405 where there is no handler for the method.
+    pub fn answer(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+        self.handlers.clone().call(request)
+    }
+}
+
+/// What a template calls the segment that differs; nothing where none does.
+fn named(template: &str) -> Arc<str> {
+    let parameter = template.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    parameter.map_or("", |(name, _)| name).into()
 }
 
 /// The operations of a path, by method.

@@ -182,7 +182,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
         });
         let ledger = Arc::clone(&ports.ledger);
         let app = Arc::new(App::new(ports, &config, None, relay, CancellationToken::new()));
-        let edge = router(Arc::clone(&app));
+        let edge = router(&app);
         for opening in OPENING {
             let (line, body) = opening.split_once('\n').expect("a line and a body");
             let path = line.trim_start_matches("POST ");

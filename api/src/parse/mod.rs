@@ -24,7 +24,7 @@ pub use checkout::{CheckoutForm, PaymentEvent, SignedWebhook};
 pub use credentials::{Credentials, RefreshToken};
 pub use fields::Fields;
 pub use letters::{LettersForm, RATE_DEFAULT, RATE_MAX};
-pub use path::{LetterPath, Owner, ProductPath, SalePath, TrackingPath};
+pub use path::{FilePath, LetterPath, Owner, ProductPath, SalePath, TrackingPath};
 pub use product::{ChangeForm, new_product, restock};
 pub use purchase::{BuyForm, PurchaseForm, product_named};
 pub use query::{AuditPage, LetterPage, OrderPage, Page, SalePage, Wait};

@@ -1,7 +1,10 @@
 //! Names in paths.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use std::borrow::Cow;
+
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
 use shared::domain::{ProductId, ProductRef, SaleId, Sku, TrackingId, UserId};
 use shared::ports::LetterRef;
 
@@ -9,6 +12,7 @@ use super::headers;
 use crate::identity::Access;
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
+use crate::table::Segment;
 
 /// `{product}`: digits are a product number, all else is a SKU.
 #[derive(Debug)]
@@ -17,8 +21,8 @@ pub struct ProductPath(pub ProductRef);
 impl FromRequestParts<Shared> for ProductPath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let text = segment(parts, app, "product").await?;
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let text = segment(parts, "product")?;
         product(&text).map(Self).map_err(|fault| Faults::one("product", fault).into())
     }
 }
@@ -33,14 +37,9 @@ const ID_NAMES: [&str; 3] = ["trackingId", "orderId", "reservationId"];
 impl FromRequestParts<Shared> for TrackingPath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let params = RawPathParams::from_request_parts(parts, app).await;
-        let found = params.ok().and_then(|params| {
-            let id = params.iter().find(|(name, _)| ID_NAMES.contains(name));
-            id.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        });
-        let (name, text) =
-            found.ok_or_else(|| Faults::one("trackingId", "must be UTF-8, percent-encoded"))?;
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let found = ID_NAMES.iter().find_map(|name| Some((*name, segment(parts, name).ok()?)));
+        let (name, text) = found.ok_or_else(|| undecoded(ID_NAMES[0]))?;
         let id = text.parse::<TrackingId>();
         id.map(Self).map_err(|error| Faults::one(name, error.to_string()).into())
     }
@@ -74,16 +73,15 @@ fn product(text: &str) -> Result<ProductRef, &'static str> {
     Sku::parse(text).map(ProductRef::Sku).map_err(|error| error.0)
 }
 
-pub(super) async fn segment(
-    parts: &mut Parts,
-    app: &Shared,
-    name: &'static str,
-) -> Result<String, Problem> {
-    let params = RawPathParams::from_request_parts(parts, app).await;
-    let found = params.ok().and_then(|params| {
-        params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-    });
-    found.ok_or_else(|| Faults::one(name, "must be UTF-8, percent-encoded").into())
+/// The segment of the path that its template calls so.
+pub(super) fn segment<'p>(parts: &'p Parts, name: &'static str) -> Result<Cow<'p, str>, Problem> {
+    let found = parts.extensions.get::<Segment>().filter(|segment| *segment.name == *name);
+    let text = found.and_then(|segment| percent_decode_str(&segment.text).decode_utf8().ok());
+    text.ok_or_else(|| undecoded(name))
+}
+
+fn undecoded(name: &'static str) -> Problem {
+    Faults::one(name, "must be UTF-8, percent-encoded").into()
 }
 
 /// `{id}` of a sale.
@@ -93,8 +91,8 @@ pub struct SalePath(pub SaleId);
 impl FromRequestParts<Shared> for SalePath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let number = segment(parts, app, "id").await?.parse().ok();
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let number = segment(parts, "id")?.parse().ok();
         let id = number.filter(|number: &i64| *number > 0).map(SaleId);
         id.map(Self).ok_or_else(|| Faults::one("id", "must be the number of a sale").into())
     }
@@ -107,9 +105,21 @@ pub struct LetterPath(pub LetterRef);
 impl FromRequestParts<Shared> for LetterPath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let letter = segment(parts, app, "id").await?.parse();
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let letter = segment(parts, "id")?.parse();
         letter.map(Self).map_err(|fault: &str| Faults::one("id", fault.to_owned()).into())
+    }
+}
+
+/// `{file}`.
+#[derive(Debug)]
+pub struct FilePath(pub String);
+
+impl FromRequestParts<Shared> for FilePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        segment(parts, "file").map(|name| Self(name.into_owned()))
     }
 }
 

@@ -12,11 +12,12 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use crate::parse::FilePath;
 use crate::problem::{Problem, kind, responses};
 use crate::state::Shared;
 
@@ -138,7 +139,7 @@ pub async fn page(State(app): State<Shared>, headers: HeaderMap) -> Result<Respo
 )]
 pub async fn file(
     State(app): State<Shared>,
-    Path(name): Path<String>,
+    FilePath(name): FilePath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     shown(&app)?;

@@ -35,7 +35,7 @@ async fn products_come_in_pages() {
 #[tokio::test]
 async fn a_product_is_found_by_number_and_by_sku() {
     let app = TestApp::start(9).await;
-    for name in ["1", "SKU-1"] {
+    for name in ["1", "SKU-1", "SKU%2D1"] {
         let found = app.get(&format!("/api/v1/products/{name}")).await.ok(200);
         assert_eq!((&found["productId"], &found["sku"]), (&1.into(), &"SKU-1".into()));
         assert_eq!((&found["basePrice"], &found["currency"]), (&"999.99".into(), &"USD".into()));
@@ -45,7 +45,7 @@ async fn a_product_is_found_by_number_and_by_sku() {
         app.get(path).await.problem(404, "PRODUCT_NOT_FOUND");
     }
     app.get("/api/v1/sync/stock/77").await.problem(404, "PRODUCT_NOT_FOUND");
-    for name in ["0", "a%20b", "99999999999999999999", "%00"] {
+    for name in ["0", "a%20b", "99999999999999999999", "%00", "%FF", "%2"] {
         app.get(&format!("/api/v1/products/{name}")).await.faults(&["product"]);
     }
 }
