@@ -126,17 +126,6 @@ impl UserLimits {
         }
     }
 
-    /// What a purchase of `user` asks, whatever this instance says of it.
-    #[cfg(test)]
-    pub(super) fn asks_of(&self, user: &UserId) -> Taking {
-        let taken = self.purchases.map(|policy| {
-            let ask = RateAsk::new(PURCHASES, user.as_str(), policy);
-            let here = self.limiter.take_here(&ask);
-            Taken { ask, here }
-        });
-        Taking { purchase: taken, hold: None }
-    }
-
     /// A hold was paid for, and does not count as one that is let go.
     pub async fn hold_paid(&self, user: &UserId) {
         if let Some(policy) = self.holds {

@@ -151,12 +151,15 @@ mod tests {
     use crate::adapters::embedded::{EmbeddedIdempotencyMap, EmbeddedQueue, EmbeddedRates};
     use crate::domain::envelope;
     use crate::domain::testing::{purchase, with_key};
-    use crate::domain::{Reason, TrackingId};
+    use crate::domain::{ProductRef, Reason, Terms, TrackingId};
+    use crate::pipeline::admit::{Item, Request, Want};
     use crate::pipeline::limits::Limiter;
     use crate::ports::UserKey;
 
     struct World {
         rounds: Rounds,
+        /// Another instance's.
+        elsewhere: UserLimits,
         queue: Arc<EmbeddedQueue>,
         map: Arc<EmbeddedIdempotencyMap>,
     }
@@ -164,12 +167,13 @@ mod tests {
     impl World {
         /// Each user may buy once, and `messages_max` messages are taken.
         fn new(messages_max: usize) -> Self {
-            let limiter = Limiter::start(Arc::new(EmbeddedRates::default()));
+            let rates = Arc::new(EmbeddedRates::default());
+            let [limits, elsewhere] =
+                [rates.clone(), rates].map(|rates| UserLimits::new(Limiter::start(rates), 1, 0));
             let queue = Arc::new(EmbeddedQueue::new(messages_max));
             let map = Arc::new(EmbeddedIdempotencyMap::default());
-            let limits = UserLimits::new(limiter, 1, 0);
             let rounds = Rounds { limits, map: map.clone(), queue: queue.clone() };
-            Self { rounds, queue, map }
+            Self { rounds, elsewhere, queue, map }
         }
 
         /// One of each kind: over the limit, plain, a key that means something else, a retry, a new key.
@@ -177,7 +181,9 @@ mod tests {
             let known =
                 [with_key(purchase(1, "reuser", 1), "r"), with_key(purchase(2, "again", 1), "a")];
             self.map.remember(&known).await.unwrap();
-            self.rounds.clone().clear(vec![self.candidate(purchase(3, "eager", 1))]).await;
+            let Candidate { purchase: bought, taking } =
+                candidate(purchase(3, "eager", 1), &self.elsewhere);
+            self.elsewhere.take_everywhere(&[bought], vec![taking]).await[0].unwrap();
             let round = [
                 with_key(purchase(11, "eager", 1), "e"),
                 purchase(12, "plain", 1),
@@ -185,13 +191,8 @@ mod tests {
                 with_key(purchase(14, "again", 1), "a"),
                 with_key(purchase(15, "new", 1), "n"),
             ];
-            let candidates = round.map(|purchase| self.candidate(purchase));
+            let candidates = round.map(|purchase| candidate(purchase, &self.rounds.limits));
             self.rounds.clone().accept(candidates.into()).await
-        }
-
-        fn candidate(&self, purchase: Purchase) -> Candidate {
-            let taking = self.rounds.limits.asks_of(&purchase.terms.user_id);
-            Candidate { purchase, taking }
         }
 
         fn published(&self) -> Vec<TrackingId> {
@@ -200,6 +201,22 @@ mod tests {
                 messages.iter().flat_map(|(body, ..)| envelope::decode(body).unwrap().purchases);
             purchases.map(|purchase| purchase.id).collect()
         }
+    }
+
+    /// What the instance of these limits lets through.
+    fn candidate(purchase: Purchase, limits: &UserLimits) -> Candidate {
+        let Terms { product_id, quantity, user_id, .. } = purchase.terms.clone();
+        let request = Request {
+            item: Item::Product(ProductRef::Id(product_id)),
+            quantity,
+            user_id,
+            want: Want::Buy,
+            key: None,
+            pass: None,
+            traceparent: None,
+        };
+        let taking = limits.take_here(&request).ok().unwrap();
+        Candidate { purchase, taking }
     }
 
     fn ids<const N: usize>(numbers: [u128; N]) -> Vec<TrackingId> {
