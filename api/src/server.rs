@@ -154,13 +154,14 @@ async fn connection(stream: TcpStream, peer: IpAddr, hall: Arc<Hall>, place: Pla
     }
 }
 
-async fn serve_http<S>(stream: S, peer: IpAddr, hall: &Arc<Hall>, place: Place)
+async fn serve_http<S>(stream: S, peer: IpAddr, hall: &Hall, place: Place)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (shared, ends) = (Arc::clone(hall), place.0.ends.clone());
+    let cut = place.cut();
+    // Asked with every request: one that all connections share would be a lock that they share.
+    let draining = place.0.ends.draining.child_token();
     let answers = service_fn(move |mut request: Request<Incoming>| {
-        let hall = Arc::clone(&shared);
         if request.headers().contains_key(header::UPGRADE) {
             request.extensions_mut().insert(place.clone());
         }
@@ -177,11 +178,11 @@ where
     let served = tokio::select! {
         biased;
         served = serving.as_mut() => served,
-        () = ends.draining.cancelled() => {
+        () = draining.cancelled() => {
             serving.as_mut().graceful_shutdown();
             tokio::select! {
                 served = serving => served,
-                () = ends.cut.cancelled() => return,
+                () = cut.cancelled() => return,
             }
         }
     };
