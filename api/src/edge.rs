@@ -20,7 +20,7 @@ use crate::identity::Gatekeeper;
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem, kind};
 use crate::request_id::{RequestId, X_REQUEST_ID};
-use crate::table::{Route, RouteTable};
+use crate::table::{Parameter, Route, RouteTable};
 use crate::within::within;
 
 /// Room for the headers of most answers: the handler's, and those that all have.
@@ -58,15 +58,12 @@ impl About {
 
 impl Edge {
     /// Answers one request of `peer`.
-    pub async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
+    pub async fn answer(&self, request: Request, peer: IpAddr) -> Response {
         let started = Instant::now();
         let about = About::of(&request);
-        let (route, segment) = self.table.at(about.uri.path());
-        if let Some(segment) = segment {
-            request.extensions_mut().insert(segment);
-        }
+        let (route, parameter) = self.table.at(about.uri.path());
         // Pinned where it is made: what surrounds a future would move it, large as it is.
-        let making = pin!(self.make(request, peer, route, &about));
+        let making = pin!(self.make(request, peer, route, parameter, &about));
         let made = AssertUnwindSafe(making).catch_unwind().await;
         let response = made.unwrap_or_else(|panic| self.fallen(&*panic, &about));
         route.meter.record(&about.method, response.status(), started.elapsed());
@@ -78,11 +75,15 @@ impl Edge {
         mut request: Request,
         peer: IpAddr,
         route: &Route,
+        parameter: Option<Parameter>,
         about: &About,
     ) -> Response {
         let About { id, method, uri } = about;
         let mut response = match self.let_in(&mut request, route, peer) {
             Ok(()) => {
+                if let Some(parameter) = parameter {
+                    request.extensions_mut().insert(parameter);
+                }
                 let handling = pin!(route.answer(request));
                 match within(self.timeout, handling).await {
                     Ok(Ok(response)) => response,

@@ -21,11 +21,11 @@ use crate::routes::{
 use crate::state::Shared;
 use crate::table::{RouteTable, operations};
 
-/// A path: what is documented of it, and its handlers.
-type Routes = UtoipaMethodRouter<Shared>;
+/// One path: what is documented of it, and its handlers.
+type Path = UtoipaMethodRouter<Shared>;
 
 /// What is not listed here is neither served nor documented.
-fn all() -> Vec<Routes> {
+fn paths() -> Vec<Path> {
     vec![
         // Purchases
         routes!(async_purchase::submit),
@@ -93,8 +93,8 @@ fn all() -> Vec<Routes> {
 /// The routes over `app`, and what surrounds them.
 pub fn router(app: &Shared) -> Edge {
     let mut openapi = docs::Contract::openapi();
-    let routes = all().into_iter().map(|routes| documented(routes, &mut openapi));
-    let routes: Vec<_> = routes
+    let paths = paths().into_iter().map(|path| documented(path, &mut openapi));
+    let routes: Vec<_> = paths
         .map(|(template, methods, handlers)| {
             (template, methods, handlers.with_state(Arc::clone(app)))
         })
@@ -116,7 +116,7 @@ pub fn router(app: &Shared) -> Edge {
 
 /// Writes a path into the document; gives its template, its methods, and its handlers.
 fn documented(
-    (schemas, paths, handlers): Routes,
+    (schemas, paths, handlers): Path,
     openapi: &mut openapi::OpenApi,
 ) -> (String, Vec<Method>, MethodRouter<Shared>) {
     openapi.components.get_or_insert_default().schemas.extend(schemas);
@@ -127,4 +127,23 @@ fn documented(
         openapi.paths.paths.insert(path, item);
     }
     (template, methods, handlers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_path_stands_once_and_has_one_parameter_at_most() {
+        let mut known = HashSet::new();
+        for (_, paths, _) in paths() {
+            let [template] = &paths.paths.into_keys().collect::<Vec<_>>()[..] else {
+                panic!("two paths in one line")
+            };
+            assert!(template.matches('{').count() <= 1, "{template}");
+            assert!(known.insert(template.clone()), "{template} stands twice");
+        }
+    }
 }

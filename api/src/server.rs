@@ -159,7 +159,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let cut = place.cut();
-    // Asked with every request: one that all connections share would be a lock that they share.
+    // Looked at with every wake-up: its clones share their locks, its children have their own.
     let draining = place.0.ends.draining.child_token();
     let answers = service_fn(move |mut request: Request<Incoming>| {
         if request.headers().contains_key(header::UPGRADE) {

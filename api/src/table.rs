@@ -28,13 +28,13 @@ pub struct Route {
     pub meter: Meter,
     rules: Vec<(Method, Rule)>,
     handlers: MethodRouter,
-    /// What its template calls the segment that differs.
+    /// The name of its template's `{parameter}`; empty without one.
     parameter: Arc<str>,
 }
 
-/// The segment of a path that its template has a name for, as it came.
+/// What stands in a path for the `{parameter}` of its template, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
+pub struct Parameter {
     /// The template's name for it.
     pub name: Arc<str>,
     /// Percent-encoded still.
@@ -42,8 +42,8 @@ pub struct Segment {
 }
 
 impl RouteTable {
-    /// The table of these route templates (each with one `{parameter}` at most), the methods that they have
-    /// handlers for, and these.
+    /// The table of these route templates, each with one `{parameter}` at most; of the methods that they have
+    /// handlers for; and of the handlers.
     pub fn new(routes: impl IntoIterator<Item = (String, Vec<Method>, MethodRouter)>) -> Self {
         let mut known = matchit::Router::new();
         for (template, methods, handlers) in routes {
@@ -75,14 +75,14 @@ impl RouteTable {
         Self { known, unmatched }
     }
 
-    /// The route of a path, and what its template has a name for.
-    pub fn at(&self, path: &str) -> (&Route, Option<Segment>) {
+    /// The route of a path, and what stands there for its template's parameter.
+    pub fn at(&self, path: &str) -> (&Route, Option<Parameter>) {
         let Ok(found) = self.known.at(path) else { return (&self.unmatched, None) };
-        let segment = found.params.iter().next().map(|(_, text)| Segment {
+        let parameter = found.params.iter().next().map(|(_, text)| Parameter {
             name: Arc::clone(&found.value.parameter),
             text: text.into(),
         });
-        (found.value, segment)
+        (found.value, parameter)
     }
 }
 
@@ -103,7 +103,7 @@ impl Route {
     }
 }
 
-/// What a template calls the segment that differs; nothing where none does.
+/// The name of a template's `{parameter}`; empty without one.
 fn named(template: &str) -> Arc<str> {
     let parameter = template.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     parameter.map_or("", |(name, _)| name).into()

@@ -12,7 +12,7 @@ use super::headers;
 use crate::identity::Access;
 use crate::problem::{Faults, Problem};
 use crate::state::Shared;
-use crate::table::Segment;
+use crate::table::Parameter;
 
 /// `{product}`: digits are a product number, all else is a SKU.
 #[derive(Debug)]
@@ -38,8 +38,9 @@ impl FromRequestParts<Shared> for TrackingPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        let found = ID_NAMES.iter().find_map(|name| Some((*name, segment(parts, name).ok()?)));
-        let (name, text) = found.ok_or_else(|| undecoded(ID_NAMES[0]))?;
+        let is = |name: &str| of(parts).is_some_and(|parameter| *parameter.name == *name);
+        let name = ID_NAMES.into_iter().find(|name| is(name)).unwrap_or(ID_NAMES[0]);
+        let text = segment(parts, name)?;
         let id = text.parse::<TrackingId>();
         id.map(Self).map_err(|error| Faults::one(name, error.to_string()).into())
     }
@@ -75,13 +76,18 @@ fn product(text: &str) -> Result<ProductRef, &'static str> {
 
 /// The segment of the path that its template calls so.
 pub(super) fn segment<'p>(parts: &'p Parts, name: &'static str) -> Result<Cow<'p, str>, Problem> {
-    let found = parts.extensions.get::<Segment>().filter(|segment| *segment.name == *name);
-    let text = found.and_then(|segment| percent_decode_str(&segment.text).decode_utf8().ok());
-    text.ok_or_else(|| undecoded(name))
+    let undecoded = || Faults::one(name, "must be UTF-8, percent-encoded").into();
+    optional(parts, name).ok_or_else(undecoded)
 }
 
-fn undecoded(name: &'static str) -> Problem {
-    Faults::one(name, "must be UTF-8, percent-encoded").into()
+/// The same, where the template of another route has none.
+pub(super) fn optional<'p>(parts: &'p Parts, name: &str) -> Option<Cow<'p, str>> {
+    let parameter = of(parts).filter(|parameter| *parameter.name == *name)?;
+    percent_decode_str(&parameter.text).decode_utf8().ok()
+}
+
+fn of(parts: &Parts) -> Option<&Parameter> {
+    parts.extensions.get()
 }
 
 /// `{id}` of a sale.

@@ -71,7 +71,7 @@ impl FromRequestParts<Shared> for OrderPage {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let access = Access::from_request_parts(parts, app).await?;
-        let in_path = path::segment(parts, "userId").ok();
+        let in_path = path::optional(parts, "userId");
         let parameters = parameters(parts)?;
         let mut faults = Faults::default();
         let user = in_path.as_deref().or_else(|| parameters.get("userId"));

@@ -102,7 +102,7 @@ impl FromRequestParts<Shared> for PlaceOf {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let access = Access::from_request_parts(parts, app).await?;
-        let in_path = path::segment(parts, "id").ok();
+        let in_path = path::optional(parts, "id");
         let parameters = query::parameters(parts)?;
         let number = in_path.as_deref().or_else(|| parameters.get("flashSaleId"));
         let named = number.map(|text| sale(text, in_path.is_some())).transpose()?;
